@@ -1,0 +1,91 @@
+# The only commands that people and CI run. Everything is installed into .venv/; besides it, only the user's cache is
+# written (pip's, Go's, and placet/opa, where the compiled OPA stays for the next checkout).
+
+PYTHON ?= python3
+JOBS ?= 2
+
+BIN := .venv/bin
+DONE := .venv/done
+OPA := $(BIN)/placet-opa
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+# Wheels only: a machine without a C compiler must never try to build one.
+INSTALL := $(PIP) install --quiet --require-hashes --only-binary :all:
+BUILD_INPUTS := pyproject.toml hatch_build.py $(wildcard build_backend/placet_build/*.py engine/opa/go.*)
+
+# Neither another project's paths nor another environment may leak into this one.
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+.PHONY: help setup demo test lint conformance bench bench-quick lock clean
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+setup: $(DONE)/placet ## make .venv with every tool, OPA and Placet itself (about two minutes, once)
+
+demo: setup ## run the quickstart: one real model, from training to an admission decision and its proof
+	@$(BIN)/python examples/quickstart/run.py
+
+test: lint conformance ## everything that CI checks; the last lines count the tests
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadgroup --cov --cov-report=term
+
+lint: setup ## style, types, arrows between the rooms, policies, generated files
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(OPA) fmt --fail --list policies
+	$(OPA) check --strict --schema policies/schemas policies
+	$(BIN)/placet policy build --check
+
+conformance: setup ## the vectors of the formats that others define (PLACET_VECTORS or ../shared/vectors)
+	$(BIN)/python -m pytest -q -n $(JOBS) -m conformance
+
+bench: setup ## the tables of benchmarks/README.md
+	$(BIN)/python benchmarks/run.py
+
+bench-quick: setup ## the same, small: does every benchmark still run
+	$(BIN)/python benchmarks/run.py --quick
+
+# `make lock` keeps the versions that still fit; `make lock UPGRADE=--upgrade` takes the newest.
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(UPGRADE)
+lock: setup ## write the locks again: versions and hashes, no addresses
+	$(INSTALL) -r requirements/lock.txt
+	$(COMPILE) requirements/lock.in -o requirements/lock.txt
+	$(COMPILE) requirements/go.in -o requirements/go.txt
+	$(COMPILE) requirements/build.in -o requirements/build.txt
+	$(COMPILE) pyproject.toml -o requirements/runtime.txt
+	$(COMPILE) pyproject.toml --extra demo requirements/dev.in requirements/build.in \
+		-c requirements/runtime.txt -c requirements/build.txt -o requirements/dev.txt
+
+clean: ## remove all that these commands made here; the user's cache stays
+	rm -rf .venv .demo .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(DONE)/venv:
+	@command -v $(PYTHON) >/dev/null || { \
+		echo "Placet needs Python 3.11 or newer, and there is no $(PYTHON) here." >&2; \
+		echo "  on Debian: apt-get install python3 python3-venv" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Placet needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1)." >&2; \
+		echo "  name another: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "$(PYTHON) cannot make virtual environments: its venv package is missing." >&2; \
+		echo "  on Debian: apt-get install python3-venv" >&2; exit 1; }
+	@echo "setup: making .venv"
+	@$(PYTHON) -m venv --clear .venv
+	@mkdir -p $(DONE) && touch $@
+
+$(DONE)/packages: requirements/dev.txt $(DONE)/venv
+	@echo "setup: installing the locked packages"
+	@$(INSTALL) -r requirements/dev.txt
+	@touch $@
+
+$(DONE)/placet: $(BUILD_INPUTS) $(DONE)/packages
+	@PYTHONPATH=build_backend $(BIN)/python -m placet_build opa >/dev/null
+	@echo "setup: installing Placet from this checkout"
+	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@

@@ -1,0 +1,5 @@
+"""`python -m placet`: the command line."""
+
+from placet_api.cli.main import main
+
+main()

@@ -1,0 +1,1 @@
+"""The command line: one file a command family, parser beside action. `main.py` is the only entry."""

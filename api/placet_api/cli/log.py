@@ -1,0 +1,202 @@
+"""`placet log`: what was decided, and the proof of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from placet_api.cli.context import Call, colour, echo_json, pass_call
+from placet_api.cli.options import json_option
+from placet_api.errors import DENY, UsageError
+from placet_api.printable import printable
+
+
+@click.group()
+def command() -> None:
+    """List, show, verify and prove what was decided."""
+
+
+@command.command("list")
+@click.option("--gate", metavar="GATE")
+@click.option("--subject", metavar="DIGEST")
+@click.option("--verdict", type=click.Choice(["allow", "deny"]))
+@click.option("--since", metavar="TIME", help="RFC 3339.")
+@click.option("--until", metavar="TIME", help="RFC 3339.")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 10_000))
+@click.option("--all", "everything", is_flag=True, help="Arrivals of evidence, too.")
+@json_option
+@pass_call
+def list_(
+    call: Call,
+    gate: str | None,
+    subject: str | None,
+    verdict: str | None,
+    since: str | None,
+    until: str | None,
+    limit: int,
+    everything: bool,
+    as_json: bool,
+) -> int:
+    """List decisions, newest first.
+
+    \b
+    Example:
+      placet log list --verdict deny --since 2026-11-01T00:00:00Z
+    """
+    from placet_api.logbook import rows
+    from placet_api.wiring import open_house
+    from placet_attestations.digests import Digest
+    from placet_attestations.times import parse_time
+
+    with open_house(call.project()) as house:
+        found = rows(
+            house.reading_log,
+            kind=None if everything else "decision",
+            gate=gate,
+            subject=None if subject is None else Digest.parse(subject),
+            verdict=verdict,
+            since=None if since is None else parse_time(since),
+            until=None if until is None else parse_time(until),
+            limit=limit,
+        )
+    if as_json:
+        echo_json(found)
+        return 0
+    for row in found:
+        click.echo(printable(_line(row)))
+    return 0
+
+
+def _line(row: dict[str, object]) -> str:
+    where = f"{row['entry']:>6}  {str(row['time'])[:19]}Z"
+    if row["type"] != "decision":
+        return f"{where}  {row['type']}  {row.get('bundle', '')}"
+    reasons = ", ".join(row["reasons"]) if isinstance(row["reasons"], list) else ""
+    verdict = f"{row['verdict']:<5}{' (dry run)' if row['dry_run'] else ''}"
+    return f"{where}  {verdict}  {row['gate']}  {str(row['subject'])[:19]}…  {row['decision']}  {reasons}"
+
+
+@command.command()
+@click.argument("decision")
+@click.option(
+    "--output",
+    "form",
+    type=click.Choice(["text", "json", "markdown", "junit"]),
+    default="text",
+    show_default=True,
+)
+@click.option(
+    "--input", "facts", is_flag=True, help="Print the policy input instead: exactly what OPA was asked."
+)
+@pass_call
+def show(call: Call, decision: str, form: str, facts: bool) -> int:
+    """Show one decision: an id (or its beginning), or the index of an entry.
+
+    \b
+    Example:
+      placet log show 0193f2
+    """
+    from placet_api.logbook import find_entry, shown
+    from placet_api.report import render
+    from placet_api.wiring import open_house
+
+    with open_house(call.project()) as house:
+        index = find_entry(house.reading_log, decision)
+        if facts:
+            click.echo(house.reading_log.payload(index, "input").data)
+            return 0
+        document = shown(house.reading_log, index)
+    click.echo(render(form, document, colour=colour()), nl=False)
+    return 0
+
+
+@command.command()
+@click.option(
+    "--log-key",
+    metavar="VKEY",
+    help="The public key to verify with (a file or its text); else this project's log.pub.",
+)
+@json_option
+@pass_call
+def verify(call: Call, log_key: str | None, as_json: bool) -> int:
+    """Recompute the whole log: every leaf, node, signature, commitment and index column; name the first divergence.
+
+    \b
+    Example:
+      placet log verify
+    """
+    from placet_api.logbook import audit
+
+    report = audit(call.project(), log_key)
+    if as_json:
+        echo_json(report.as_json())
+    else:
+        click.echo(report.words)
+    return 0 if report.ok else DENY
+
+
+@command.command()
+@click.argument("decision")
+@click.option(
+    "--to",
+    "target",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Where to put it (default: ID.placet-proof).",
+)
+@pass_call
+def prove(call: Call, decision: str, target: Path | None) -> int:
+    """Write the receipt of one decision: a file that proves it offline, with the log's public key.
+
+    \b
+    Example:
+      placet log prove 0193f2 --to decision.placet-proof
+    """
+    from placet_api.logbook import find_entry, receipt_name
+    from placet_api.wiring import open_house
+
+    with open_house(call.project()) as house:
+        index = find_entry(house.reading_log, decision)
+        receipt = house.reading_log.receipt(index)
+        path = target or Path(receipt_name(house.reading_log, index))
+    try:
+        path.write_bytes(receipt)
+    except OSError as error:
+        raise UsageError(
+            "usage.output", f"cannot write the receipt: {error.strerror}", where=str(path)
+        ) from error
+    click.echo(f"proved entry {index}: {path}", err=True)
+    click.echo(f"  anybody checks it with:  placet log check {path} --log-key log.pub", err=True)
+    return 0
+
+
+@command.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--log-key", metavar="VKEY", help="The log's public key, from your own hands: a file or its text."
+)
+@json_option
+def check(file: Path, log_key: str | None, as_json: bool) -> int:
+    """Check a receipt offline. The key must be the checker's own: it is never taken from the receipt or a store.
+
+    \b
+    Example:
+      placet log check decision.placet-proof --log-key log.pub
+    """
+    from placet_api.logbook import check_file
+    from placet_api.report import render
+
+    if log_key is None:
+        raise UsageError(
+            "log.no_key",
+            "a receipt proves nothing without the log's public key from your own hands",
+            hint=f"placet log check {file} --log-key log.pub",
+        )
+    checked = check_file(file, log_key)
+    if as_json:
+        echo_json(checked.as_json())
+        return 0
+    click.echo(f"proved: entry {checked.index} of {checked.size} in the log {checked.origin}")
+    click.echo(render("text", checked.shown, colour=colour()), nl=False)
+    return 0

@@ -1,0 +1,108 @@
+"""`placet trust`: the trust policy and the pin over all anchors."""
+
+from __future__ import annotations
+
+import click
+
+from placet_api.cli.context import Call, echo_json, pass_call
+from placet_api.cli.options import json_option
+from placet_api.errors import UsageError
+
+
+@click.group()
+def command() -> None:
+    """Check, explain and pin the trust policy."""
+
+
+@command.command()
+@pass_call
+def check(call: Call) -> int:
+    """Read trust.yaml and every key it names; say what is wrong, with line numbers.
+
+    \b
+    Example:
+      placet trust check
+    """
+    from placet_attestations.trust import load_trust
+
+    project = call.project()
+    path = project.path("trust")
+    trust = load_trust(path)
+    click.echo(
+        f"{path.name}: valid; {len(trust.signers)} signers, {len(trust.rules)} rules, {len(trust.revoked)} revocations"
+    )
+    for signer in trust.signers:
+        if not trust.explain(signer=signer.id):
+            click.echo(f"  note: {signer.id} has no rule that lets it say anything")
+    return 0
+
+
+@command.command()
+@click.option("--signer", metavar="ID", help="Only this signer.")
+@click.option("--type", "kind", metavar="TYPE", help="Only this type of statement.")
+@json_option
+@pass_call
+def explain(call: Call, signer: str | None, kind: str | None, as_json: bool) -> int:
+    """Say who may say what about which kind of artifact.
+
+    \b
+    Example:
+      placet trust explain --type approval
+    """
+    from placet_api.drafting import type_uri
+    from placet_attestations.trust import load_trust
+
+    trust = load_trust(call.project().path("trust"))
+    if signer is not None and signer not in [record.id for record in trust.signers]:
+        raise UsageError(
+            "trust.unknown_signer", f"trust.yaml has no signer {signer}", hint="placet trust check"
+        )
+    if kind is not None:
+        type_uri(kind)
+    grants = trust.explain(signer=signer, short_type=kind)
+    if as_json:
+        echo_json(
+            [
+                {
+                    "signer": grant.signer,
+                    "principal": grant.principal,
+                    "roles": grant.roles,
+                    "type": grant.type,
+                    "kinds": grant.kinds,
+                    "threshold": grant.threshold,
+                    "may_name": grant.may_name,
+                    "may_alias": grant.may_alias,
+                }
+                for grant in grants
+            ]
+        )
+        return 0
+    for grant in grants:
+        names = f", may name {' '.join(grant.may_name)}" if grant.may_name else ""
+        quorum = f", {grant.threshold} together" if grant.threshold > 1 else ""
+        who = f"{grant.signer} ({grant.principal}) as {'/'.join(grant.roles)}"
+        click.echo(f"{who}: {grant.type} about {', '.join(grant.kinds)}{names}{quorum}")
+    return 0
+
+
+@command.command()
+@json_option
+@pass_call
+def digest(call: Call, as_json: bool) -> int:
+    """Print the one digest that pins all trust anchors, for --anchors or PLACET_ANCHORS in CI.
+
+    It covers trust.yaml with its keys, the policy set and its settings, OPA, the store and the log key.
+
+    \b
+    Example:
+      export PLACET_ANCHORS=$(placet trust digest)
+    """
+    from placet_api.wiring import open_house
+
+    with open_house(call.project()) as house:
+        anchors = house.anchors
+    if as_json:
+        echo_json({**anchors.as_json(), "digest": anchors.digest})
+    else:
+        click.echo(anchors.digest)
+    return 0

@@ -1,0 +1,153 @@
+"""`placet doctor`: looks at everything once, and says what it saw. Finds all faults, not only the first."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from placet_api.errors import HOUSE_ERRORS
+from placet_api.project import Project
+from placet_api.settings import TABLE, Value
+from placet_api.version import VERSION
+
+
+@dataclass(slots=True)
+class Report:
+    """What the doctor saw: facts by name, settings with their source, problems with a hint."""
+
+    facts: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, tuple[str, str]] = field(default_factory=dict)
+    problems: list[tuple[str, str, str]] = field(default_factory=list)
+
+    @property
+    def healthy(self) -> bool:
+        """True without problems."""
+        return not self.problems
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs."""
+        return {
+            "healthy": self.healthy,
+            "facts": self.facts,
+            "settings": {
+                key: {"value": value, "source": source} for key, (value, source) in self.settings.items()
+            },
+            "problems": [{"code": code, "text": text, "hint": hint} for code, text, hint in self.problems],
+        }
+
+    def words(self) -> str:
+        """For people."""
+        lines = [f"{name:<16} {value}" for name, value in self.facts.items()]
+        lines.append("")
+        lines += [f"{key:<18} {value:<40} {source}" for key, (value, source) in self.settings.items()]
+        lines.append("")
+        for code, text, hint in self.problems:
+            lines.append(f"✗ {code}: {text}")
+            if hint:
+                lines.append(f"    {hint}")
+        if self.healthy:
+            lines.append("✓ all is well")
+        return "\n".join(lines) + "\n"
+
+
+def diagnose(project: Project) -> Report:
+    """Look at settings, OPA, policy set, trust policy, store and log of a project (or of a folder that is none)."""
+    report = Report()
+    report.facts["placet"] = VERSION
+    report.facts["python"] = sys.version.split()[0]
+    report.facts["project"] = str(project.root) if project.state.is_dir() else "none here (placet init)"
+    for setting in TABLE:
+        value = project.settings.values[setting.key]
+        report.settings[setting.key] = (_shown(value), project.settings.sources[setting.key])
+    looks = [_opa, _policy] + ([_trust, _store, _log] if project.state.is_dir() else [])
+    for look in looks:
+        _try(report, look, project)
+    return report
+
+
+def _shown(value: Value) -> str:
+    """A value for people; of a URL all but who logs in, and how."""
+    return "-" if value is None else re.sub("//[^/@]*@", "//(hidden)@", str(value))
+
+
+def _try(report: Report, look: Callable[[Report, Project], None], project: Project) -> None:
+    try:
+        look(report, project)
+    except HOUSE_ERRORS as error:
+        report.problems.append((error.code, str(error), error.hint or ""))
+
+
+def _opa(report: Report, project: Project) -> None:
+    from placet_engine.policy.binary import locate
+    from placet_engine.policy.tool import probe_version
+
+    url = project.settings.optional("opa.url")
+    if url is not None:
+        report.facts["opa"] = f"a service at {_shown(url)}"
+        _reach(url, project)
+        return
+    binary = locate(project.optional_path("opa.path"))
+    version = probe_version(binary)
+    report.facts["opa"] = (
+        f"{version.version} ({'the tested version' if version.tested else 'NOT the tested version'})"
+    )
+    report.facts["opa binary"] = f"{binary.path} (from {binary.source})"
+    report.facts["opa sha256"] = binary.sha256
+    if not version.tested:
+        report.problems.append(
+            (
+                "opa.untested",
+                f"OPA {version.version} is not the version Placet was tested with",
+                "unset opa.path",
+            )
+        )
+
+
+def _reach(url: str, project: Project) -> None:
+    from placet_api.policies import load
+    from placet_engine.policy.remote import RemoteOpa
+
+    with RemoteOpa(url, revision=load(project).revision, ca=project.optional_path("opa.ca")) as engine:
+        engine.wait_ready(project.settings.number("opa.timeout"))
+
+
+def _policy(report: Report, project: Project) -> None:
+    from placet_api.policies import accepted, load
+    from placet_engine.policy.binary import locate
+
+    policy = load(project)
+    report.facts["policy set"] = (
+        f"placet@{policy.revision[:16]}…  archive {policy.archive_sha256[:23]}…  {len(policy.files)} files"
+    )
+    if project.settings.optional("opa.url") is None:
+        accepted(policy, locate(project.optional_path("opa.path")))
+
+
+def _trust(report: Report, project: Project) -> None:
+    from placet_attestations.trust import load_trust
+
+    trust = load_trust(project.path("trust"))
+    report.facts["trust"] = f"{len(trust.signers)} signers, {len(trust.rules)} rules  {trust.digest[:23]}…"
+
+
+def _store(report: Report, project: Project) -> None:
+    from placet_attestations.sqlite_store import SqliteEvidenceStore
+
+    store = SqliteEvidenceStore.open(project.database())
+    try:
+        report.facts["evidence"] = f"{sum(1 for _ in store.all())} statements"
+    finally:
+        store.close()
+
+
+def _log(report: Report, project: Project) -> None:
+    from placet_engine.log.log import DecisionLog
+
+    with DecisionLog.open(
+        project.database(), key=project.path("log.key"), head=project.path("log.head")
+    ) as log:
+        head = log.head()
+        report.facts["log"] = f"{log.origin}, {head.size} entries"

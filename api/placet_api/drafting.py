@@ -1,0 +1,130 @@
+"""Statements that people make: from a file, from a measurement, from the few words of an approval."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from placet_api.artifacts import Resolved
+from placet_api.errors import UsageError
+from placet_attestations.claims import ANNOTATION_ALIASES, ANNOTATION_KIND, ANNOTATION_NAME
+from placet_attestations.digests import Digest
+from placet_attestations.measure import MetricResult
+from placet_attestations.predicate_types import APPROVAL, MEASUREMENT, PREDICATE_TYPES, SHORT_TYPES
+from placet_attestations.statement import Statement, Subject
+from placet_attestations.strictjson import JsonValue
+from placet_attestations.times import format_time
+
+# Types whose statement is more than a predicate somebody writes down have a command of their own.
+BY_COMMAND = {
+    "training": "placet record --step train",
+    "preprocess": "placet record --step preprocess",
+    "ingest": "placet record --step ingest",
+    "package": "placet record --step package",
+}
+
+
+def from_file(kind: str, subject: Resolved, file: Path) -> Statement:
+    """A statement whose predicate stands in a YAML or JSON file. Raises `UsageError`, `ConfigurationError`."""
+    from placet_api.yaml_file import read_mapping
+
+    return Statement.build(type_uri(kind), [Subject(_label(subject), subject.digest)], read_mapping(file))
+
+
+def type_uri(kind: str) -> str:
+    """The predicate type of a short type, or the URI that was given."""
+    if kind in SHORT_TYPES:
+        return PREDICATE_TYPES[kind]
+    if ":" in kind:
+        return kind
+    raise UsageError(
+        "attest.type",
+        f"no statement type is called {kind!r}",
+        hint=f"one of {', '.join(sorted(SHORT_TYPES))}, or a URI",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """What an approver says: for which gate and ticket, in which role, for how long."""
+
+    gate: str
+    environment: str | None
+    ticket: str
+    system: str = "tickets"
+    role: str = "approver"
+    days: float = 14
+    reason: str | None = None
+
+
+def approval(said: Approval, subject: Resolved, now: datetime) -> Statement:
+    """An approval of one artifact for one gate, valid from now for some days."""
+    scope: dict[str, JsonValue] = {"gate": said.gate}
+    if said.environment is not None:
+        scope["environment"] = said.environment
+    predicate: dict[str, JsonValue] = {
+        "kind": "change",
+        "decision": "approve",
+        "ticket": {"system": said.system, "id": said.ticket},
+        "role": said.role,
+        "scope": scope,
+        "validFrom": format_time(now),
+        "validUntil": format_time(now + timedelta(days=said.days)),
+    }
+    if said.reason is not None:
+        predicate["reason"] = said.reason
+    return Statement.build(APPROVAL, [Subject(_label(subject), subject.digest)], predicate)
+
+
+def measurement(
+    kind: str,
+    subjects: Sequence[tuple[str, Digest]],
+    inputs: Sequence[tuple[str, str, Digest]],
+    results: Sequence[MetricResult],
+    *,
+    suite: str,
+    started: datetime,
+    finished: datetime,
+) -> Statement:
+    """A measurement: what was measured (subjects), from what (role, name, digest), and the numbers."""
+    from placet_api.version import VERSION
+
+    predicate: dict[str, JsonValue] = {
+        "kind": kind,
+        "suite": {"name": suite, "version": VERSION},
+        "inputs": [{"role": role, "name": name, "digest": digest} for role, name, digest in inputs],
+        "startedOn": format_time(started),
+        "finishedOn": format_time(finished),
+        "results": [_result(result) for result in results],
+    }
+    return Statement.build(MEASUREMENT, [Subject(name, digest) for name, digest in subjects], predicate)
+
+
+def _result(result: MetricResult) -> Mapping[str, JsonValue]:
+    return {"id": result.id, "metric": result.metric, "value": result.value, "sampleSize": result.sample_size}
+
+
+def claim_annotations(kind: str, name: str | None, aliases: Sequence[str]) -> dict[str, JsonValue]:
+    """The annotations by which a provenance subject claims what it is (`placet_attestations.claims`)."""
+    found: dict[str, JsonValue] = {ANNOTATION_KIND: kind}
+    if name is not None:
+        found[ANNOTATION_NAME] = name
+    if aliases:
+        found[ANNOTATION_ALIASES] = list(aliases)
+    return found
+
+
+def _label(subject: Resolved) -> str:
+    return subject.label if subject.path is None else subject.path.as_posix()
+
+
+def describe(schema: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """The fields of a predicate schema for `attest --explain`: name, required or optional, words."""
+    required = set(schema.get("required", ()))
+    return [
+        (name, "required" if name in required else "optional", str(field.get("description", "")))
+        for name, field in sorted(schema.get("properties", {}).items())
+    ]

@@ -1,0 +1,180 @@
+"""The log for readers: rows, one decision, the audit, receipts checked offline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from placet_api.errors import UsageError
+from placet_api.paths import is_file
+from placet_api.project import Project
+from placet_api.report.shown import Shown, short
+from placet_attestations.limits import DEFAULT_LIMITS
+from placet_attestations.strictjson import loads, read_bounded
+from placet_engine.errors import LogError, ProofError
+from placet_engine.log.audit import AuditReport, verify_log
+from placet_engine.log.entry import parse_leaf
+from placet_engine.log.head_file import HeadFile
+from placet_engine.log.keyfile import load_verifier
+from placet_engine.log.log import DecisionLog
+from placet_engine.log.note import NoteVerifier
+from placet_engine.log.receipt import check_receipt
+
+PUBLIC_KEY = "log.pub"
+
+
+def rows(
+    log: DecisionLog,
+    *,
+    kind: str | None,
+    gate: str | None,
+    subject: str | None,
+    verdict: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    limit: int,
+) -> list[dict[str, Any]]:
+    """Entries from the index, newest first, as plain rows."""
+    found = log.find(
+        kind=kind, gate=gate, subject=subject, verdict=verdict, since=since, until=until, limit=limit
+    )
+    return [_row(entry.index, parse_leaf(entry.leaf)) for entry in found]
+
+
+def _row(index: int, leaf: Mapping[str, Any]) -> dict[str, Any]:
+    row: dict[str, Any] = {"entry": index, "type": leaf["type"], "time": leaf["time"]}
+    if leaf["type"] == "decision":
+        row |= {
+            "decision": leaf["id"],
+            "gate": leaf["gate"],
+            "subject": leaf["subject"],
+            "verdict": leaf["verdict"],
+            "would": leaf.get("would"),
+            "cause": leaf.get("cause"),
+            "dry_run": leaf.get("dryRun", False),
+            "reasons": list(leaf.get("reasons", ())),
+        }
+    else:
+        row |= {key: leaf[key] for key in ("bundle", "predicateType") if key in leaf}
+    return row
+
+
+def find_entry(log: DecisionLog, text: str) -> int:
+    """The entry of a decision id, its beginning, or an index."""
+    # Ids begin with a zero, indexes do not: `0193` is the beginning of an id.
+    if text == "0" or (text.isdecimal() and len(text) < 8 and not text.startswith("0")):
+        return int(text)
+    return log.by_decision(text).index
+
+
+def shown(log: DecisionLog, index: int) -> Shown:
+    """One decision, proved under the log's key before it is shown."""
+    return _shown(log.payload(index, "decision").data, index)
+
+
+def receipt_name(log: DecisionLog, index: int) -> str:
+    """The file name of a decision's receipt."""
+    return f"{parse_leaf(log.prove(index).leaf)['id']}.placet-proof"
+
+
+def _shown(document: bytes, index: int) -> Shown:
+    body = loads(document, max_bytes=len(document), where="decision document")
+    assert isinstance(body, Mapping)
+    subject = body["subject"]
+    label = subject.get("name") if isinstance(subject, Mapping) else None
+    return Shown(
+        body, str(label or short(str(subject["digest"] if isinstance(subject, Mapping) else ""))), index
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What recomputing the log gave, in words and as data."""
+
+    report: AuditReport
+    origin: str
+
+    @property
+    def ok(self) -> bool:
+        """True when nothing diverged."""
+        return self.report.ok
+
+    @property
+    def words(self) -> str:
+        """One line for people."""
+        if self.report.ok:
+            return f"the log {self.origin} is whole: all of its {self.report.entries} entries hold"
+        where = "the head" if self.report.first_bad is None else f"entry {self.report.first_bad}"
+        return f"the log {self.origin} was changed: {where} is the first that does not hold: {self.report.reason}"
+
+    def as_json(self) -> dict[str, Any]:
+        """The same for programs."""
+        return {
+            "ok": self.report.ok,
+            "entries": self.report.entries,
+            "first_bad": self.report.first_bad,
+            "reason": self.report.reason,
+            "origin": self.origin,
+        }
+
+
+def audit(project: Project, log_key: str | None) -> Audit:
+    """Recompute everything, under the key given or this project's public key."""
+    verifier = key_of(log_key) if log_key is not None else load_verifier(project.root / PUBLIC_KEY)
+    try:
+        with DecisionLog.read(project.database(), verifier=verifier) as log:
+            kept = HeadFile(project.path("log.head"), verifier).kept()
+            return Audit(verify_log(log.store, verifier, kept=kept), log.origin)
+    except LogError as error:
+        if error.code not in ("log.corrupt", "log.head_unreadable"):
+            raise
+        # A file that is no database any more, a head of another key: the answer is no, not "cannot say".
+        return Audit(AuditReport(0, ok=False, reason=str(error)), verifier.name)
+
+
+def key_of(text: str) -> NoteVerifier:
+    """A verifier key: its text, or the file that holds it. Raises `UsageError` `log.key`, `ConfigurationError`."""
+    path = Path(text)
+    if "+" not in text or is_file(path):
+        return load_verifier(path)
+    try:
+        return NoteVerifier.parse(text)
+    except ProofError as error:
+        raise UsageError("log.key", error.message, where="--log-key", hint=error.hint) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A receipt that holds."""
+
+    shown: Shown
+    index: int
+    size: int
+    origin: str
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs: the decision, and where it stands."""
+        return {
+            "decision": dict(self.shown.body),
+            "entry": self.index,
+            "size": self.size,
+            "origin": self.origin,
+        }
+
+
+def check_file(path: Path, log_key: str) -> Checked:
+    """Check a receipt offline. Raises `ProofError` when it does not hold, `UsageError` `log.not_a_receipt`."""
+    if not is_file(path):
+        raise UsageError(
+            "log.no_receipt", "there is no receipt", where=str(path), hint="placet log prove DECISION"
+        )
+    found = check_receipt(read_bounded(path, DEFAULT_LIMITS.max_bundle_bytes), key_of(log_key))
+    subject = found.decision["subject"]
+    label = str(subject.get("name") or "") if isinstance(subject, Mapping) else ""
+    digest = str(subject["digest"]) if isinstance(subject, Mapping) else ""
+    return Checked(
+        Shown(found.decision, label or short(digest), found.index), found.index, found.size, found.origin
+    )

@@ -1,0 +1,179 @@
+"""The policy set as the doors use it: loading with the project's overlay, acceptance, catalogue, tests, build."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from placet_api.errors import ConfigurationError, UsageError
+from placet_api.project import Project
+from placet_engine.policy.bundle import PolicySet, load_policy_set
+from placet_engine.policy.shipped import shipped_capabilities, shipped_policies, shipped_settings_schema
+
+if TYPE_CHECKING:
+    from placet_engine.policy.accept import Acceptance
+    from placet_engine.policy.binary import Binary
+
+INDEX = "placet/index/data.json"
+
+
+def folder_of(project: Project, folder: Path | None = None) -> Path:
+    """The policy folder that counts: the one given, the setting, the shipped one."""
+    return folder or project.optional_path("policies") or shipped_policies()
+
+
+def load(project: Project) -> PolicySet:
+    """The policy set with the settings overlay, if there is one."""
+    overlay = project.optional_path("settings")
+    if overlay is None:
+        return load_policy_set(folder_of(project))
+    from placet_api.yaml_file import read_mapping
+
+    return load_policy_set(folder_of(project), overlay=read_mapping(overlay))
+
+
+def gates_of(policy: PolicySet) -> frozenset[str]:
+    """The gates that the policy set's settings name."""
+    gates = policy.settings().get("gates")
+    return frozenset(gates) if isinstance(gates, Mapping) else frozenset()
+
+
+def accepted(policy: PolicySet, binary: Binary) -> Acceptance:
+    """Compile the policy set under the capabilities, unless this user's cache remembers that it was.
+
+    The cache is the user's, not the project's: what is judged must not bring its own acceptance.
+    """
+    from placet_engine.policy.accept import accept
+    from placet_engine.policy.capabilities import load_capabilities
+
+    return accept(
+        policy,
+        binary,
+        load_capabilities(shipped_capabilities()),
+        cache=_cache(),
+        schema=shipped_settings_schema().read_bytes(),
+    )
+
+
+def _cache() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "placet" / "policies"
+
+
+def catalogue(project: Project, folder: Path | None = None) -> dict[str, dict[str, Any]]:
+    """The rules by code with their words, from the set's own index."""
+    import json
+
+    path = folder_of(project, folder) / INDEX
+    try:
+        rules: dict[str, dict[str, Any]] = json.loads(path.read_bytes())["rules"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigurationError(
+            "policy.index",
+            "the policy set has no readable rule index",
+            where=str(path),
+            hint="placet policy build",
+        ) from error
+    return dict(sorted(rules.items()))
+
+
+def one_rule(project: Project, code: str) -> dict[str, Any]:
+    """One rule by its code. Raises `UsageError` `policy.unknown_rule`."""
+    rules = catalogue(project)
+    if code not in rules:
+        import difflib
+
+        close = difflib.get_close_matches(code, list(rules), n=1)
+        raise UsageError(
+            "policy.unknown_rule",
+            f"no rule has the code {code}",
+            hint=f"did you mean {close[0]}?" if close else "placet policy list",
+        )
+    return rules[code]
+
+
+def words(code: str, rule: Mapping[str, Any]) -> str:
+    """A rule for people."""
+    lines = [f"{code}: {rule['title']}"]
+    for key in (
+        "topic",
+        "collections",
+        "severity",
+        "requirements",
+        "controls",
+        "depends_on",
+        "failure_msg",
+        "solution",
+    ):
+        value = rule.get(key)
+        if value:
+            lines.append(f"  {key:<13} {', '.join(value) if isinstance(value, list) else value}")
+    return "\n".join(lines) + "\n"
+
+
+def rules_reading(project: Project, kind: str) -> list[tuple[str, str]]:
+    """The rules whose source mentions statements of a short type: code and title."""
+    rules = catalogue(project)
+    topics = {rule["topic"] for rule in rules.values()}
+    policy = load(project)
+    reading = {
+        topic
+        for topic in topics
+        for file in policy.files
+        if file.path == f"placet/rules/{topic}/{topic}.rego" and kind.encode() in file.data
+    }
+    return [(code, str(rule["title"])) for code, rule in rules.items() if rule["topic"] in reading]
+
+
+def run_tests(project: Project, folder: Path | None) -> Iterator[tuple[str, bool, str]]:
+    """OPA's own checks over a policy folder: format, strict types, tests with whole coverage. Title, passed, output."""
+    from placet_engine.policy.binary import locate
+    from placet_engine.policy.tool import Running
+
+    where = folder_of(project, folder).resolve()
+    binary = locate(project.optional_path("opa.path"))
+    schemas = where / "schemas"
+    steps = (
+        ("formatted as opa fmt does", ["fmt", "--fail", "--list", "."]),
+        (
+            "types and schemas (opa check --strict)",
+            ["check", "--strict", *(["--schema", "schemas"] if schemas.is_dir() else []), "placet"],
+        ),
+        ("tests pass", ["test", "placet"]),
+        ("tests cover every line", ["test", "--coverage", "--threshold", "100", "placet"]),
+    )
+    for title, arguments in steps:
+        ended = Running(binary, arguments, folder=where).finish()
+        yield title, ended.status == 0, ended.output.decode(errors="replace") + ended.words
+
+
+def build(project: Project, folder: Path | None, target: Path | None, *, check: bool) -> Iterator[str]:
+    """Generate the rule index, accept the set, and write its bundle. With `check`, write nothing and refuse drift."""
+    from placet_engine.policy.binary import locate
+    from placet_engine.policy.rules_index import index_drift, write_index
+
+    where = folder_of(project, folder)
+    binary = locate(project.optional_path("opa.path"))
+    if check:
+        lines = index_drift(where, binary)
+        if lines:
+            raise ConfigurationError(
+                "policy.index", "\n".join(lines), where=INDEX, hint="placet policy build writes it anew"
+            )
+    elif folder is not None or project.optional_path("policies") is not None:
+        write_index(where, binary)
+        yield f"wrote {where / INDEX}"
+    policy = load_policy_set(where)
+    accepted(policy, binary)
+    yield f"placet@{policy.revision}"
+    yield f"archive {policy.archive_sha256}  {len(policy.archive):,} bytes, {len(policy.files)} files"
+    if target is not None and not check:
+        try:
+            target.write_bytes(policy.archive)
+        except OSError as error:
+            raise UsageError(
+                "usage.output", f"cannot write the bundle: {error.strerror}", where=str(target)
+            ) from error
+        yield f"wrote {target}"

@@ -1,0 +1,28 @@
+"""Decisions in words and formats. Each file is one format: a pure function from a `Shown` to text."""
+
+from __future__ import annotations
+
+import json
+
+from placet_api.report.shown import Shown
+
+
+def render(form: str, shown: object, *, colour: bool = False) -> str:
+    """A decision in one format: text, json, markdown or junit."""
+    assert isinstance(shown, Shown)
+    match form:
+        case "json":
+            body = {**shown.body, "entry": shown.entry, "receipt": shown.receipt, "label": shown.label}
+            return json.dumps(body, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+        case "markdown":
+            from placet_api.report import markdown
+
+            return markdown.render(shown)
+        case "junit":
+            from placet_api.report import junit
+
+            return junit.render(shown)
+        case _:
+            from placet_api.report import text
+
+            return text.render(shown, colour=colour)

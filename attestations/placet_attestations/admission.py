@@ -1,0 +1,275 @@
+"""From "who signed it" to "does it count": trust.yaml applied to verified statements.
+
+Pure: times and kinds come in as values. What counts is decided for each subject on its own, and what does not
+count is a value (`Refused`) with its reason, so that a denial can say "there is one, but …". `admit_all` does
+all of it:
+
+ 1. statements that claim a kind (datasets, provenance) are judged by the kind they claim;
+ 2. thresholds are applied to them; what is left says which kinds each artifact has;
+ 3. all others (measurements, approvals, …) are judged by those kinds;
+ 4. thresholds are applied to everything.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final, TypeAlias
+
+from placet_attestations import strictjson
+from placet_attestations.claims import PROVENANCE_TYPES, Claim
+from placet_attestations.digests import Digest
+from placet_attestations.times import format_time
+from placet_attestations.trust import SignerRecord, TrustPolicy
+from placet_attestations.verify import VerifiedStatement
+
+Kinds: TypeAlias = Mapping[Digest, frozenset[str]]
+"""Digest -> the kinds that admitted statements give it; absent or empty when nobody vouched."""
+
+NO_KINDS: Final[Kinds] = {}
+
+_Grants: TypeAlias = frozenset[tuple[int, str]]  # (index of the rule, role)
+_Problem: TypeAlias = tuple[str, str]  # code and text
+_Group: TypeAlias = tuple[int, Digest, object]  # index of the rule, subject, what is said about it
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A statement, or a name in it, that does not count for one subject. `code` is stable, `text` is for
+    people.
+    """
+
+    code: str
+    statement: Digest
+    subject: Digest
+    type: str
+    signer: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What of one statement counts. A subject that is not in `roles` counts for nothing: see `refused`."""
+
+    statement: VerifiedStatement
+    roles: Mapping[Digest, frozenset[str]]
+    claims: tuple[Claim, ...]  # the admitted ones, with just the names and aliases that may be given
+    refused: tuple[Refused, ...]
+    grants: Mapping[Digest, _Grants] = field(repr=False)  # the rules behind the roles, for thresholds
+
+    @property
+    def kinds(self) -> Mapping[Digest, frozenset[str]]:
+        """The kinds it gives to its subjects."""
+        return _kinds(self.claims)
+
+    @property
+    def names(self) -> Mapping[Digest, str]:
+        """The names it gives; of several for one digest the first."""
+        return {claim.digest: claim.name for claim in reversed(self.claims) if claim.name is not None}
+
+    @property
+    def aliases(self) -> Mapping[Digest, tuple[str, ...]]:
+        """The aliases it gives, in order."""
+        found: dict[Digest, tuple[str, ...]] = {}
+        for claim in self.claims:
+            if claim.aliases:
+                found[claim.digest] = (*found.get(claim.digest, ()), *claim.aliases)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """All statements of a lineage, judged together: `admissions` in the order they came, `kinds` over all of
+    them.
+    """
+
+    admissions: tuple[Admission, ...]
+    kinds: Kinds
+
+
+def admit_all(items: Iterable[tuple[VerifiedStatement, datetime]], trust: TrustPolicy) -> Judgement:
+    """Judge statements, each with the time it is proved to have existed, in the steps above."""
+    listed = tuple(items)
+    claiming = [admit(verified, trust, kinds=NO_KINDS, at=at) for verified, at in listed if verified.claims]
+    kinds = _kinds(claim for admission in apply_thresholds(claiming, trust) for claim in admission.claims)
+    everything = [admit(verified, trust, kinds=kinds, at=at) for verified, at in listed]
+    return Judgement(apply_thresholds(everything, trust), kinds)
+
+
+def admit(verified: VerifiedStatement, trust: TrustPolicy, *, kinds: Kinds, at: datetime) -> Admission:
+    """Judge one statement that is proved to have existed at `at`, before thresholds.
+
+    A subject whose kind the statement claims is judged by that claim, any other by `kinds`; where several
+    kinds are known, a rule must cover all of them. Codes of what is refused: trust.signer_unknown,
+    trust.signer_expired, trust.signer_revoked, trust.builder_not_allowed, trust.kind_unknown,
+    trust.role_missing, and trust.name_not_allowed, which drops a name and nothing else.
+    """
+    subjects = tuple(dict.fromkeys(subject.digest for subject in verified.statement.subjects))
+    signer = trust.signer_of(verified.signer.key.fingerprint)
+    if signer is None:  # verified under another trust.yaml than this one
+        gone = "trust.signer_unknown", f"the key of {verified.signer.id} is not in trust.yaml"
+        return _admission(verified, trust, {}, [_refused(verified, subject, gone) for subject in subjects])
+    problem = _signer_problem(signer, trust, at)
+    if problem is not None:
+        return _admission(verified, trust, {}, [_refused(verified, subject, problem) for subject in subjects])
+    builder = _builder_problem(signer, verified)
+    claimed = _kinds(verified.claims)
+    grants: dict[Digest, _Grants] = {}
+    refused: list[Refused] = []
+    for subject in subjects:
+        of_subject = claimed.get(subject) or kinds.get(subject, frozenset())
+        granted = _grants(signer, verified.type, of_subject, trust)
+        problem = builder if granted else _no_grant(signer, verified.type, of_subject, trust)
+        if problem is None:
+            grants[subject] = granted
+        else:
+            refused.append(_refused(verified, subject, problem))
+    return _admission(verified, trust, grants, refused)
+
+
+def apply_thresholds(admissions: Sequence[Admission], trust: TrustPolicy) -> tuple[Admission, ...]:
+    """Take away what too few principals said: trust.threshold. Two keys of one principal count once.
+
+    Counted together are statements of one type about one artifact under one rule that say the same: the same
+    kind, and for approvals the same decision and scope.
+    """
+    principals: dict[_Group, set[str]] = defaultdict(set)
+    for admission in admissions:
+        says = _says(admission.statement)
+        for subject, grants in admission.grants.items():
+            for rule, _ in grants:
+                principals[rule, subject, says(subject)].add(_principal(admission, trust))
+    return tuple(_after_threshold(admission, principals, trust) for admission in admissions)
+
+
+def _after_threshold(
+    admission: Admission, principals: Mapping[_Group, set[str]], trust: TrustPolicy
+) -> Admission:
+    kept: dict[Digest, _Grants] = {}
+    # Names are judged again, by the rules that are left.
+    refused = [entry for entry in admission.refused if entry.code != "trust.name_not_allowed"]
+    says = _says(admission.statement)
+    for subject, grants in admission.grants.items():
+        counts = {rule: len(principals[rule, subject, says(subject)]) for rule, _ in grants}
+        enough = frozenset(grant for grant in grants if counts[grant[0]] >= trust.rules[grant[0]].threshold)
+        if enough:
+            kept[subject] = enough
+        else:
+            needed = min(trust.rules[rule].threshold for rule in counts)
+            text = f"{max(counts.values())} of {needed} needed principals say so"
+            refused.append(_refused(admission.statement, subject, ("trust.threshold", text)))
+    return _admission(admission.statement, trust, kept, refused)
+
+
+def _admission(
+    verified: VerifiedStatement,
+    trust: TrustPolicy,
+    grants: Mapping[Digest, _Grants],
+    refused: Iterable[Refused],
+) -> Admission:
+    claims: list[Claim] = []
+    refused = list(refused)
+    for claim in verified.claims:
+        if claim.digest not in grants:
+            continue
+        rules = [trust.rules[index] for index in sorted({index for index, _ in grants[claim.digest]})]
+        name = claim.name if claim.name and any(rule.allows_name(claim.name) for rule in rules) else None
+        aliases = tuple(alias for alias in claim.aliases if any(rule.allows_alias(alias) for rule in rules))
+        claims.append(Claim(claim.digest, claim.kind, name, aliases))
+        if claim.name and name is None:
+            refused.append(_name_refused(verified, claim.digest, f"name {claim.name}"))
+        for alias in claim.aliases:
+            if alias not in aliases:
+                refused.append(_name_refused(verified, claim.digest, f"alias {alias}"))
+    roles = {subject: frozenset(role for _, role in granted) for subject, granted in grants.items()}
+    return Admission(verified, roles, tuple(claims), tuple(refused), dict(grants))
+
+
+def _signer_problem(signer: SignerRecord, trust: TrustPolicy, at: datetime) -> _Problem | None:
+    revocation = trust.signer_revocation(signer.id, at)
+    if revocation is not None:
+        since = "always" if revocation.since is None else format_time(revocation.since)
+        reason = f": {revocation.reason}" if revocation.reason else ""
+        return "trust.signer_revoked", f"{signer.id} is revoked from {since}{reason}"
+    if not signer.valid_at(at):
+        early = signer.valid_from is not None and at < signer.valid_from
+        bound = signer.valid_from if early else signer.valid_until
+        assert bound is not None
+        words = "not valid before" if early else "not valid since"
+        text = f"{signer.id} is {words} {format_time(bound)}, the statement is from {format_time(at)}"
+        return "trust.signer_expired", text
+    return None
+
+
+def _builder_problem(signer: SignerRecord, verified: VerifiedStatement) -> _Problem | None:
+    if verified.type not in PROVENANCE_TYPES:
+        return None
+    details = verified.statement.predicate["runDetails"]
+    assert isinstance(details, Mapping)  # the schema says so, here and below
+    builder = details["builder"]
+    assert isinstance(builder, Mapping)
+    if builder["id"] in signer.builders:
+        return None
+    return "trust.builder_not_allowed", f"{signer.id} may not claim the builder {builder['id']}"
+
+
+def _grants(signer: SignerRecord, short: str, kinds: frozenset[str], trust: TrustPolicy) -> _Grants:
+    if not kinds:  # the empty set is within every rule's kinds, and means that nobody vouched
+        return frozenset()
+    return frozenset(
+        (index, role)
+        for index, rule in enumerate(trust.rules)
+        if short in rule.types and kinds <= rule.kinds
+        for role in rule.roles & signer.roles
+    )
+
+
+def _no_grant(signer: SignerRecord, short: str, kinds: frozenset[str], trust: TrustPolicy) -> _Problem:
+    if not kinds:
+        return "trust.kind_unknown", "no admitted statement says what kind of artifact this is"
+    wanted = {
+        role for rule in trust.rules if short in rule.types and kinds <= rule.kinds for role in rule.roles
+    }
+    what = f"{short} statements about a {' and '.join(sorted(kinds))}"
+    need = (
+        f"one of the roles {', '.join(sorted(wanted))}"
+        if wanted
+        else "a rule in trust.yaml, and there is none"
+    )
+    have = f" (roles: {', '.join(sorted(signer.roles))})"
+    return "trust.role_missing", f"{signer.id}{have} may not make {what}: that needs {need}"
+
+
+def _says(verified: VerifiedStatement) -> Callable[[Digest], object]:
+    """What a statement says about a subject, as a value that is equal for those who say the same."""
+    claimed = _kinds(verified.claims)
+    matter = b""
+    if verified.type in ("approval", "waiver"):
+        predicate = verified.statement.predicate
+        matter = strictjson.dumps([predicate["decision"], predicate["scope"]])
+    return lambda subject: (verified.type, claimed.get(subject), matter)
+
+
+def _principal(admission: Admission, trust: TrustPolicy) -> str:
+    signer = trust.signer_of(admission.statement.signer.key.fingerprint)
+    assert signer is not None  # it has grants
+    return signer.principal
+
+
+def _kinds(claims: Iterable[Claim]) -> Kinds:
+    found: dict[Digest, frozenset[str]] = {}
+    for claim in claims:
+        found[claim.digest] = found.get(claim.digest, frozenset()) | {claim.kind}
+    return found
+
+
+def _name_refused(verified: VerifiedStatement, subject: Digest, what: str) -> Refused:
+    text = f"{verified.signer.id} may not give the {what}"
+    return _refused(verified, subject, ("trust.name_not_allowed", text))
+
+
+def _refused(verified: VerifiedStatement, subject: Digest, problem: _Problem) -> Refused:
+    code, text = problem
+    return Refused(code, verified.digest, subject, verified.type, verified.signer.id, text)

@@ -1,0 +1,35 @@
+"""How much this room takes in before it refuses, each number with its reason. Sizes are in bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+KIB = 1024
+MIB = 1024 * KIB
+GIB = 1024 * MIB
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Upper bounds on what strangers may send or point at; above one of them is an error with a code."""
+
+    max_bundle_bytes: int = 16 * MIB  # one Sigstore bundle or DSSE envelope; 10,000 subjects take 2 MiB
+    max_statement_bytes: int = 12 * MIB  # the payload inside: what is left of a bundle after base64
+    max_json_depth: int = 64  # nesting of any JSON document; real predicates stay below 12
+    max_subjects: int = 10_000  # subjects of one statement
+    max_trust_bytes: int = 1 * MIB  # trust.yaml
+    max_key_bytes: int = 64 * KIB  # one PEM key file
+    max_request_bytes: int = 64 * KIB  # a signed gate request
+    max_statements_per_artifact: int = 256  # statements that one lineage looks at for one artifact
+    max_lineage_depth: int = 64  # steps back from a subject to its roots
+    max_lineage_artifacts: int = 4096  # artifacts in one lineage
+    max_tree_files: int = 1_000_000  # files of a directory that gets an identity
+    max_tree_depth: int = 128  # nested folders in it; each holds one open file descriptor while it is read
+    max_manifest_bytes: int = 512 * MIB  # a sha256sum-style list that is read back
+    max_oci_document_bytes: int = 4 * MIB  # index.json, manifest; the bound that registries use
+    max_oci_layers: int = 1024  # layers of one image; runtimes give up far earlier
+    max_table_bytes: int = 512 * MIB  # a CSV file that is measured; it is held in memory
+    max_table_classes: int = 64  # distinct labels of one evaluation; a confusion matrix has their square
+
+
+DEFAULT_LIMITS = Limits()

@@ -1,0 +1,199 @@
+"""The trust policy: who is who, who may say what about which kind, and what no longer counts.
+
+Values only. `trust_file.py` reads them from YAML, `admission.py` applies them to statements.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Self
+
+from placet_attestations.digests import Digest
+from placet_attestations.keys import PublicKey
+from placet_attestations.limits import DEFAULT_LIMITS, Limits
+
+
+@dataclass(frozen=True, slots=True)
+class SignerRecord:
+    """One trusted key. Several may belong to one principal; quorums and separation count principals."""
+
+    id: str
+    principal: str
+    key: PublicKey
+    roles: frozenset[str]
+    builders: frozenset[str] = frozenset()  # builder ids it may claim in provenance; none when empty
+    valid_from: datetime | None = None  # inclusive
+    valid_until: datetime | None = None  # exclusive
+
+    def valid_at(self, instant: datetime) -> bool:
+        """Whether a signature proved to exist at this time was made inside the signer's window."""
+        return (self.valid_from is None or self.valid_from <= instant) and (
+            self.valid_until is None or instant < self.valid_until
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Signers with one of `roles` may make statements of these short types about artifacts of these kinds."""
+
+    roles: frozenset[str]
+    types: frozenset[str]
+    kinds: frozenset[str]
+    threshold: int = 1  # distinct principals that must say it about the same artifact
+    may_name: tuple[str, ...] = ()  # patterns, `*` stands for any characters
+    may_alias: bool = False
+
+    def allows_name(self, name: str) -> bool:
+        """Whether this rule lets an artifact be called so."""
+        return any(_pattern(glob).fullmatch(name) for glob in self.may_name)
+
+    def allows_alias(self, alias: str) -> bool:
+        """Whether this rule lets an artifact have this alias: `name@version`, or another name, of a name it
+        may give.
+        """
+        return self.may_alias and self.allows_name(alias.partition("@")[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """Exactly one of `signer` and `artifact`. `since` is None for always: then nothing ever counted."""
+
+    signer: str | None
+    artifact: Digest | None
+    since: datetime | None
+    reason: str = ""
+
+    def covers(self, instant: datetime) -> bool:
+        """Whether what was proved at this time no longer counts."""
+        return self.since is None or self.since <= instant
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """One row of `placet trust explain`: this signer may say this about these kinds, by this rule."""
+
+    signer: str
+    principal: str
+    roles: tuple[str, ...]
+    type: str
+    kinds: tuple[str, ...]
+    threshold: int
+    may_name: tuple[str, ...]
+    may_alias: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TrustPolicy:
+    """The whole of one trust.yaml. `digest` pins the file and every key it names, so it changes when a key
+    file does.
+    """
+
+    signers: tuple[SignerRecord, ...]
+    rules: tuple[Rule, ...]
+    revoked: tuple[Revocation, ...]
+    digest: Digest
+    _by_fingerprint: dict[str, SignerRecord] = field(init=False, repr=False, compare=False)
+    _by_hint: dict[str, SignerRecord] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        by_fingerprint = {signer.key.fingerprint: signer for signer in self.signers}
+        by_hint = {hint: signer for signer in self.signers for hint in _hints(signer.key)}
+        object.__setattr__(self, "_by_fingerprint", by_fingerprint)
+        object.__setattr__(self, "_by_hint", by_hint)
+
+    @classmethod
+    def of(
+        cls,
+        source: bytes,
+        signers: tuple[SignerRecord, ...],
+        rules: tuple[Rule, ...],
+        revoked: tuple[Revocation, ...],
+    ) -> Self:
+        """A policy pinned over the bytes it was read from and the key of each signer, in order."""
+        lines = ["placet trust v1", Digest.of(source)]
+        lines += [f"{signer.id} {signer.key.fingerprint}" for signer in signers]
+        return cls(signers, rules, revoked, Digest.of("\n".join([*lines, ""]).encode()))
+
+    def signer_of(self, fingerprint: str) -> SignerRecord | None:
+        """The signer with this key (SHA-256 of its SPKI in hex)."""
+        return self._by_fingerprint.get(fingerprint)
+
+    def hinted(self, hint: str | None) -> SignerRecord | None:
+        """The signer whose key a bundle's hint names, in the spelling of any known writer. Proves nothing."""
+        return None if hint is None else self._by_hint.get(hint)
+
+    def signer_revocation(self, signer: str, at: datetime) -> Revocation | None:
+        """The revocation under which a signature of this signer, proved at `at`, does not count."""
+        return next((entry for entry in self.revoked if entry.signer == signer and entry.covers(at)), None)
+
+    def artifact_revoked(self, digest: str) -> Revocation | None:
+        """The earliest revocation of an artifact, also one that lies ahead: policy compares its time with
+        `now`.
+        """
+        found = [entry for entry in self.revoked if entry.artifact == digest]
+        return min(found, key=_since, default=None)
+
+    def explain(
+        self, *, signer: str | None = None, short_type: str | None = None, kind: str | None = None
+    ) -> tuple[Grant, ...]:
+        """Who may say what, one row for each signer, type and rule; narrowed to what is given. In order of
+        the file.
+        """
+        return tuple(
+            Grant(
+                record.id,
+                record.principal,
+                tuple(sorted(record.roles & rule.roles)),
+                short,
+                tuple(sorted(rule.kinds)),
+                rule.threshold,
+                rule.may_name,
+                rule.may_alias,
+            )
+            for record in self.signers
+            if signer in (None, record.id)
+            for rule in self.rules
+            if record.roles & rule.roles and (kind is None or kind in rule.kinds)
+            for short in sorted(rule.types)
+            if short_type in (None, short)
+        )
+
+    def remarks(self) -> tuple[str, ...]:
+        """What is no error and may be a mistake, for `placet trust check`: rules that let nobody say anything."""
+        found: list[str] = []
+        for number, rule in enumerate(self.rules, 1):
+            principals = {signer.principal for signer in self.signers if signer.roles & rule.roles}
+            what = f"rule {number} ({', '.join(sorted(rule.roles))}: {', '.join(sorted(rule.types))})"
+            if not principals:
+                found.append(f"{what}: no signer has any of its roles")
+            elif len(principals) < rule.threshold:
+                found.append(f"{what}: needs {rule.threshold} principals and has {len(principals)}")
+        return tuple(found)
+
+
+def load_trust(path: Path, limits: Limits = DEFAULT_LIMITS) -> TrustPolicy:
+    """Read trust.yaml and the keys it names, relative to its folder; errors as `trust_file.read_trust`."""
+    from placet_attestations.trust_file import read_trust
+
+    return read_trust(path, limits)
+
+
+def _since(entry: Revocation) -> tuple[bool, float]:
+    return (entry.since is not None, entry.since.timestamp() if entry.since else 0.0)
+
+
+def _hints(key: PublicKey) -> Iterable[str]:
+    yield key.hint  # cosign, sigstore-go, ours: base64 of SHA-256 over the DER
+    yield key.fingerprint
+    yield hashlib.sha256(key.pem.encode()).hexdigest()  # model-signing: hex of SHA-256 over the PEM text
+
+
+@functools.cache
+def _pattern(glob: str) -> re.Pattern[str]:
+    return re.compile(".*".join(re.escape(part) for part in glob.split("*")), re.DOTALL)

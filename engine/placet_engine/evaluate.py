@@ -1,0 +1,272 @@
+"""The one use case, read top to bottom: a question comes in, a logged decision goes out.
+
+It fails closed and says so: whatever goes wrong before the log is written becomes a denial with a reason code; only
+a log that cannot be written leaves no decision at all (`LogError`, which every door answers with a refusal).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from placet_attestations.digests import Digest
+from placet_attestations.errors import AttestationError
+from placet_attestations.limits import DEFAULT_LIMITS, Limits
+from placet_attestations.requests import Actor, authenticate
+from placet_attestations.strictjson import JsonObject, dumps
+from placet_attestations.trust import TrustPolicy
+from placet_engine import facts
+from placet_engine.decision import Asked, Decision, Failure, Judge, decided, denied_by_error, uuid7
+from placet_engine.errors import EngineError, LimitError, LogError, PolicyError, ReservationConflict
+from placet_engine.facts import Question, environment_of
+from placet_engine.lineage.graph import trace
+from placet_engine.lineage.model import Lineage
+from placet_engine.lineage.reader import EvidenceReader
+from placet_engine.log.entry import DecisionRecord, Reservation, decision_draft
+from placet_engine.log.log import DecisionLog
+from placet_engine.policy.answer import parse_answer
+from placet_engine.policy.port import (
+    Answer,
+    PolicyEngine,
+    Refused,
+    Result,
+    TimedOut,
+    Undefined,
+    Unreachable,
+    WrongBundle,
+)
+from placet_engine.uses import reservations_of, uses_in
+
+_TRIES = 3
+_MAX_GATE_BYTES = 512
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class GateRequest:
+    """What a caller asks. `signed` proves who asks; `at` judges as of another time and is a dry run by definition.
+
+    Raises `MalformedError` json.surrogate and `LimitError` request.too_large for what no log entry could hold.
+    """
+
+    gate: str
+    subject: Digest
+    context: Mapping[str, str] = field(default_factory=dict)
+    signed: bytes | None = None
+    at: datetime | None = None
+    dry_run: bool = False
+
+    def __post_init__(self) -> None:
+        longest = DEFAULT_LIMITS.max_request_bytes
+        if len(dumps(self.gate)) > _MAX_GATE_BYTES or len(dumps(dict(self.context))) > longest:
+            raise LimitError(
+                "request.too_large",
+                f"the gate's name has more than {_MAX_GATE_BYTES} bytes, or its context more than {longest:,}",
+                hint="give less context: names and ids, not documents",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A decision that is durable in the log, the index of its entry, and the receipt that proves it."""
+
+    decision: Decision
+    index: int
+    receipt: bytes = field(repr=False)
+
+
+class _Closed(Exception):
+    """Evaluation ended early: deny, for this reason."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.code)
+        self.failure = failure
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluator:
+    """Judges artifacts. Holds what a decision needs and nothing that changes between two of them.
+
+    `unusable` says why the policy set may not judge (it does not compile, say): then every decision is a logged denial.
+    """
+
+    trust: TrustPolicy
+    reader: EvidenceReader
+    engine: PolicyEngine
+    log: DecisionLog
+    judge: Judge
+    gates: frozenset[str]
+    clock: Callable[[], datetime]
+    max_facts: int = 2_000_000
+    timeout: float = 5.0
+    limits: Limits = DEFAULT_LIMITS
+    unusable: Failure | None = None
+
+    def decide(self, request: GateRequest) -> Decided:
+        """Decide one request.
+
+        1. Known gate, clock not behind the log, caller authenticated.
+        2. Lineage: only verified, admitted, recorded statements.
+        3. Facts: the policy input, as bytes.
+        4. Ask OPA; only a well-formed answer of the expected bundle can allow.
+        5. Log, durably, with what is used up reserved in the same transaction; somebody else's use starts again at 2.
+        6. Receipt.
+
+        Raises `LogError` when the log cannot be written: then there is no decision.
+        """
+        for _ in range(_TRIES):
+            decision, encoded, raw = self._evaluate(request)
+            try:
+                return self._record(decision, encoded, raw)
+            except ReservationConflict:
+                _log.info("an approval was used by somebody else; judging again")
+            except (LimitError, LogError) as error:
+                # Too large for an entry, or overtaken by a clock ahead: it cannot stand in the log, but a denial can.
+                if isinstance(error, LogError) and error.code != "clock.rolled_back":
+                    raise
+                return self._deny(request, Failure(error.code, str(error), error.hint))
+        return self._deny(
+            request,
+            Failure("log.reserved", "the approval was being used by others at the same time", "ask again"),
+        )
+
+    def _deny(self, request: GateRequest, failure: Failure) -> Decided:
+        asked = self._asked(request, None, None)
+        return self._record(denied_by_error(asked, self.judge, failure), None, None)
+
+    def _evaluate(self, request: GateRequest) -> tuple[Decision, bytes | None, bytes | None]:
+        asked, encoded = self._asked(request, None, None), None
+        try:
+            if self.unusable is not None:
+                raise _Closed(self.unusable)
+            self._check_gate_and_clock(request, asked.time)
+            actor = self._actor(request, asked.time)
+            asked = self._asked(request, actor, None, asked)
+            lineage = trace(request.subject, self.reader, self.trust, self.limits)
+            asked = self._asked(request, actor, lineage, asked)
+            question = Question(
+                request.gate, request.subject, asked.time, actor, request.context, asked.dry_run
+            )
+            as_of, uses = uses_in(self.log, lineage)
+            encoded = facts.encode(
+                facts.build(question, lineage, as_of=as_of, uses=uses), max_bytes=self.max_facts
+            )
+            result = _result_or_close(self.engine.ask(encoded, timeout=self.timeout))
+            answer = parse_answer(result.raw, gate=request.gate, subject=request.subject)
+            return decided(asked, self.judge, encoded, result.raw, answer), encoded, result.raw
+        except _Closed as closed:
+            failure = closed.failure
+        except (AttestationError, EngineError) as error:
+            failure = Failure(error.code, str(error), error.hint)
+        except Exception as error:  # noqa: BLE001 - a bug must deny, too, and be logged as what it is
+            _log.exception("a decision failed inside Placet")
+            failure = Failure(
+                "internal.error", f"{type(error).__name__}: {error}", "report this; run again with --debug"
+            )
+        return denied_by_error(asked, self.judge, failure, encoded), encoded, None
+
+    def _asked(
+        self, request: GateRequest, actor: Actor | None, lineage: Lineage | None, before: Asked | None = None
+    ) -> Asked:
+        now = request.at or (self.clock() if before is None else before.time)
+        subject = None if lineage is None else lineage.artifacts.get(request.subject)
+        return Asked(
+            id=uuid7(self.clock()) if before is None else before.id,
+            gate=request.gate,
+            subject=request.subject,
+            time=now.astimezone(UTC),
+            dry_run=request.dry_run or request.at is not None,
+            context=request.context,
+            environment=environment_of(request.gate),
+            actor=None if actor is None else {"id": actor.id, "principal": actor.principal},
+            kind=None if subject is None else subject.kind,
+            name=None if subject is None else subject.name,
+            counts={}
+            if lineage is None
+            else {
+                "artifacts": len(lineage.artifacts),
+                "statements": len(lineage.statements),
+                "findings": len(lineage.findings),
+            },
+        )
+
+    def _check_gate_and_clock(self, request: GateRequest, now: datetime) -> None:
+        if request.gate not in self.gates:
+            raise PolicyError(
+                "gate.unknown",
+                f"the policy set knows no gate {request.gate}",
+                hint=f"one of {', '.join(sorted(self.gates))}",
+            )
+        self.log.check_clock(now if request.at is None else self.clock())
+
+    def _actor(self, request: GateRequest, now: datetime) -> Actor | None:
+        if request.signed is None:
+            return None
+        # The proof of possession is about the clock on the wall, also when a decision is asked as of another time.
+        at = now if request.at is None else self.clock()
+        return authenticate(
+            request.signed,
+            self.trust,
+            gate=request.gate,
+            subject=request.subject,
+            context=request.context,
+            now=at,
+        )
+
+    def _record(self, decision: Decision, encoded: bytes | None, raw: bytes | None) -> Decided:
+        record = DecisionRecord(
+            id=decision.id,
+            gate=decision.gate,
+            subject=decision.subject,
+            verdict=decision.verdict,
+            time=self.clock() if decision.dry_run else decision.time,
+            reservations=tuple(Reservation(key, value) for key, value in reservations_of(decision).items()),
+            fields=self._leaf_fields(decision),
+        )
+        draft = decision_draft(
+            record, decision.document, input=encoded, answer=raw, strict_clock=decision.allowed
+        )
+        appended = self.log.append(draft)
+        return Decided(decision, appended.index, self.log.receipt(appended.index))
+
+    def _leaf_fields(self, decision: Decision) -> JsonObject:
+        """What the leaf says for ever, beside the verdict: no name of a person."""
+        return {
+            "would": decision.would,
+            "mode": decision.mode,
+            "cause": decision.cause,
+            "dryRun": decision.dry_run,
+            "reasons": list(decision.reasons),
+            "policy": self.judge.policy_revision,
+            "policyArchive": self.judge.policy_archive,
+            "opa": self.judge.anchors.opa,
+            "anchors": self.judge.anchors.digest,
+            "placet": self.judge.placet_version,
+        }
+
+
+def _result_or_close(answer: Answer) -> Result:
+    """The bytes of a result, or the reason why there are none. Every kind of answer stands here; a new one must too."""
+    failure: Failure
+    match answer:
+        case Result():
+            return answer
+        case Undefined():
+            failure = Failure("opa.undefined", "the policy set gave no answer", "run  placet policy test")
+        case Refused(status, text):
+            failure = Failure("opa.refused", f"OPA answered {status}: {text}", "run  placet policy test")
+        case TimedOut():
+            failure = Failure("opa.timeout", "OPA did not answer in time", "ask again, or raise opa.timeout")
+        case Unreachable(text):
+            failure = Failure(
+                "opa.unreachable", f"OPA cannot be reached: {text}", "ask again;  placet doctor  says more"
+            )
+        case WrongBundle(got):
+            failure = Failure(
+                "opa.wrong_bundle",
+                f"OPA judged by another policy set: {got or 'unnamed'}",
+                "ask again once it has the new one",
+            )
+    raise _Closed(failure)

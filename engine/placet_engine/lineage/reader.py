@@ -1,0 +1,127 @@
+"""Fetching what is known about an artifact: bytes from the store, verified again, with their proved arrival time.
+
+Rows are an index, never proof (design.md section 1, promise 2): what the index names is hashed, verified and looked
+up in the log before it is used, so a row that somebody slipped in can only name evidence that does not count.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from placet_attestations.digests import Digest
+from placet_attestations.errors import AttestationError, StoreError
+from placet_attestations.limits import DEFAULT_LIMITS, Limits
+from placet_attestations.predicate_types import is_known
+from placet_attestations.store import EvidenceStore
+from placet_attestations.trust import TrustPolicy
+from placet_attestations.verify import Verifier
+from placet_engine.lineage.model import Arrived, Finding
+from placet_engine.log.log import DecisionLog
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """Everything held about one artifact. `complete` is False when there is more than the limit lets be read."""
+
+    arrived: tuple[Arrived, ...]
+    findings: tuple[Finding, ...]
+    complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceReader:
+    """Reads, verifies and dates the evidence about one artifact at a time."""
+
+    store: EvidenceStore
+    verifier: Verifier
+    log: DecisionLog
+    trust: TrustPolicy
+    limits: Limits = DEFAULT_LIMITS
+
+    def about(self, artifact: Digest) -> About:
+        """What is held about `artifact`, in the order of the statements' digests.
+
+        Evidence that does not verify, that never arrived by the front door, or that arrived before in another wrapping
+        is a finding. Evidence that the index names and the store cannot give is an error: `StoreError`, `LogError`.
+        """
+        held = sorted(self.store.by_subject(artifact))
+        arrived: list[Arrived] = []
+        findings: list[Finding] = []
+        for digest in held[: self.limits.max_statements_per_artifact]:
+            found = self._one(digest, artifact)
+            if isinstance(found, Arrived):
+                arrived.append(found)
+            else:
+                findings.append(found)
+        copies = self._copies(arrived)
+        findings.extend(_copy(item, artifact) for item in arrived if item.verified.digest in copies)
+        return About(
+            tuple(item for item in arrived if item.verified.digest not in copies),
+            tuple(findings),
+            len(held) <= self.limits.max_statements_per_artifact,
+        )
+
+    def _copies(self, arrived: Iterable[Arrived]) -> set[Digest]:
+        """The same statement by the same key counts once, as it came first.
+
+        Anybody can wrap a signed statement anew (white space, the other spelling of an ECDSA signature). That must
+        make it neither newer, nor unused, nor two.
+        """
+        same: defaultdict[tuple[str, bytes], list[Digest]] = defaultdict(list)
+        for item in arrived:
+            verified = item.verified
+            same[verified.signer.key.fingerprint, verified.statement.raw].append(verified.digest)
+        copies: set[Digest] = set()
+        for digests in same.values():
+            if len(digests) > 1:
+                copies |= set(digests) - {min(digests, key=self._place)}
+        return copies
+
+    def _place(self, digest: Digest) -> int:
+        # Not the time: a clock may go back a little, the log may not.
+        return self.log.store.evidence_entry(digest) or 0
+
+    def _one(self, digest: Digest, artifact: Digest) -> Arrived | Finding:
+        raw = self.store.get(digest)
+        if raw is None:
+            raise StoreError(
+                "store.missing",
+                f"the store lists statement {digest} and has no bytes of it",
+                hint="restore the store from a copy, or add the bundle again",
+            )
+        try:
+            verified = self.verifier.verify(raw, self.trust)
+        except StoreError:
+            raise
+        except AttestationError as error:
+            return Finding(error.code, str(error), digest, artifact)
+        if all(subject.digest != artifact for subject in verified.statement.subjects):
+            return Finding(
+                "evidence.index",
+                "the index ties this statement to an artifact it is not about",
+                digest,
+                artifact,
+            )
+        who = (digest, artifact, verified.type, verified.signer.id)
+        if not is_known(verified.statement.predicate_type):
+            return Finding("predicate.unknown", f"no rule reads {verified.type}", *who)
+        since = self.log.evidence_time(digest)
+        if since is None:
+            return Finding(
+                "evidence.unrecorded", "the log has no arrival of this statement: add it by  placet add", *who
+            )
+        return Arrived(verified, since)
+
+
+def _copy(item: Arrived, artifact: Digest) -> Finding:
+    verified = item.verified
+    return Finding(
+        "evidence.copy",
+        "the same statement arrived before, and counts as it came first",
+        verified.digest,
+        artifact,
+        verified.type,
+        verified.signer.id,
+    )

@@ -1,0 +1,32 @@
+"""What holds for every test: no deadline that depends on the machine, and in CI no test is skipped."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import settings
+
+IN_CI = bool(os.environ.get("CI"))
+
+# A shared machine is slow at times, and that is no failure. CI runs the same examples each time.
+settings.register_profile("placet", deadline=None, derandomize=IN_CI, print_blob=True)
+settings.load_profile("placet")
+
+
+def _skipped(config: pytest.Config) -> int:
+    """How many tests the session's reporter saw skipped; 0 in a worker, which has no say."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    return len(reporter.stats.get("skipped", [])) if reporter is not None else 0
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if IN_CI and session.exitstatus == pytest.ExitCode.OK and _skipped(session.config):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if IN_CI and (count := _skipped(config)):
+        terminalreporter.section("skipped in CI", red=True)
+        terminalreporter.write_line(f"{count} skipped: in CI every test must run, so this fails.", red=True)
