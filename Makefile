@@ -18,10 +18,10 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test lint conformance bench bench-quick lock clean
+.PHONY: help setup demo test lint conformance bench bench-quick campaign-kills lock clean
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: $(DONE)/placet ## make .venv with every tool, OPA and Placet itself (about two minutes, once)
 
@@ -48,6 +48,10 @@ bench: setup ## the tables of benchmarks/README.md
 
 bench-quick: setup ## the same, small: does every benchmark still run
 	$(BIN)/python benchmarks/run.py --quick
+
+# More of them: make campaign-kills KILLS="--decisions 20000 --opa-kills 200 --process-kills 200 --seed 1"
+campaign-kills: setup ## 2,000 decisions while OPA and the deciding process are killed: none wrong, none lost
+	$(BIN)/python -m tests.campaigns.kills $(or $(KILLS),--decisions 2000 --opa-kills 20 --process-kills 20)
 
 # `make lock` keeps the versions that still fit; `make lock UPGRADE=--upgrade` takes the newest.
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \

@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks._timing import PLACET, PYTHON, Command, table, take_turns, within  # noqa: E402 - run as a script
+from benchmarks._timing import PLACET, PYTHON, Command, table, take_turns, within
 
 LIMIT = 2.0
 COMMANDS = (

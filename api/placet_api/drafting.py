@@ -13,7 +13,13 @@ from placet_api.errors import UsageError
 from placet_attestations.claims import ANNOTATION_ALIASES, ANNOTATION_KIND, ANNOTATION_NAME
 from placet_attestations.digests import Digest
 from placet_attestations.measure import MetricResult
-from placet_attestations.predicate_types import APPROVAL, MEASUREMENT, PREDICATE_TYPES, SHORT_TYPES
+from placet_attestations.predicate_types import (
+    APPROVAL,
+    MEASUREMENT,
+    PREDICATE_TYPES,
+    SHORT_TYPES,
+    short_type,
+)
 from placet_attestations.statement import Statement, Subject
 from placet_attestations.strictjson import JsonValue
 from placet_attestations.times import format_time
@@ -28,10 +34,17 @@ BY_COMMAND = {
 
 
 def from_file(kind: str, subject: Resolved, file: Path) -> Statement:
-    """A statement whose predicate stands in a YAML or JSON file. Raises `UsageError`, `ConfigurationError`."""
+    """A statement whose predicate stands in a YAML or JSON file.
+
+    Raises `UsageError` `attest.type`, also when the file says something of another type; `MalformedError` yaml.*.
+    """
     from placet_api.yaml_file import read_mapping
 
-    return Statement.build(type_uri(kind), [Subject(_label(subject), subject.digest)], read_mapping(file))
+    drafted = Statement.build(type_uri(kind), [Subject(_label(subject), subject.digest)], read_mapping(file))
+    said = short_type(drafted)
+    if kind in SHORT_TYPES and said != kind and kind != "provenance":
+        raise UsageError("attest.type", f"the file makes a {said} statement, not {kind}", where=str(file))
+    return drafted
 
 
 def type_uri(kind: str) -> str:

@@ -15,7 +15,6 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 
 from placet_api.artifacts import Local, identify
 from placet_api.drafting import claim_annotations
@@ -193,11 +192,3 @@ def _dependency(material: Material) -> dict[str, JsonValue]:
         "digest": {"sha256": Digest(material.local.digest).hex},
         "annotations": annotations,
     }
-
-
-def relative(path: Path) -> str:
-    """A path as statements name it: relative to the working directory where it can be, with forward slashes."""
-    try:
-        return path.resolve().relative_to(Path.cwd()).as_posix()
-    except ValueError:
-        return path.name

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,20 +10,7 @@ from placet_api.code_tree import identify_code
 from placet_api.errors import UsageError
 from placet_attestations.errors import IdentityError
 from placet_attestations.trees import identify
-
-
-def git(folder: Path, *arguments: str | bytes) -> None:
-    who = {
-        f"GIT_{part}_{what}": "test@example.org"
-        for part in ("AUTHOR", "COMMITTER")
-        for what in ("NAME", "EMAIL")
-    }
-    subprocess.run(
-        ["git", "-C", str(folder), *arguments],
-        env=os.environ | who | {"GIT_CONFIG_GLOBAL": os.devnull},
-        check=True,
-        capture_output=True,
-    )
+from tests.api.projects import git
 
 
 @pytest.fixture

@@ -65,7 +65,10 @@ def test_refuses_a_number_that_is_infinite() -> None:
 
 
 _json = st.recursive(
-    st.none() | st.booleans() | st.integers(-MAX_INTEGER, MAX_INTEGER) | st.floats(allow_nan=False, allow_infinity=False)
+    st.none()
+    | st.booleans()
+    | st.integers(-MAX_INTEGER, MAX_INTEGER)
+    | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E)),
     lambda inner: st.lists(inner, max_size=4)
     | st.dictionaries(st.text(st.characters(min_codepoint=0x61, max_codepoint=0x7A), min_size=1), inner, max_size=4),

@@ -320,7 +320,7 @@ def an_answer(
 ) -> Answer:
     """A well-formed answer to a question: allow, or deny because these checks failed."""
     verdict = "deny" if failed else "allow"
-    found = {code: "fail" for code in failed} or {"base.ok": "pass"}
+    found = dict.fromkeys(failed, "fail") or {"base.ok": "pass"}
     return result(
         {
             "version": 1,

@@ -12,6 +12,8 @@ from typing import Final
 
 from placet_attestations.errors import MalformedError
 from placet_attestations.strictjson import JsonObject, JsonValue, dumps, loads
+from placet_attestations.strictyaml import load as load_yaml
+from placet_attestations.yaml_values import to_json
 from placet_engine.errors import PolicyError
 from placet_engine.policy.archive import PolicyFile
 from placet_engine.policy.folder import DATA_FILES
@@ -35,15 +37,13 @@ def settings_file(files: Sequence[PolicyFile]) -> PolicyFile | None:
 def read_settings(file: PolicyFile) -> JsonObject:
     """The settings in a YAML or JSON file. Raises PolicyError settings.invalid."""
     try:
+        limit = DEFAULT_POLICY_LIMITS.max_policy_file_bytes
         if file.path.endswith(".json"):
-            limit = DEFAULT_POLICY_LIMITS.max_policy_file_bytes
             value = loads(file.data, max_bytes=limit, where=file.path)
         else:
-            from placet_engine.policy.settings_yaml import load_yaml
-
-            value = load_yaml(file.data, where=file.path)
+            value = to_json(load_yaml(file.data, file=file.path, code="settings", max_bytes=limit))
     except MalformedError as error:
-        raise PolicyError("settings.invalid", error.message, where=file.path, hint=error.hint) from error
+        raise PolicyError("settings.invalid", error.message, where=error.where, hint=error.hint) from error
     if not isinstance(value, Mapping):
         raise PolicyError("settings.invalid", "settings are not an object", where=file.path, hint=_HINT)
     return value

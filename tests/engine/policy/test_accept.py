@@ -180,9 +180,8 @@ def test_settings_that_two_readers_read_otherwise_are_refused(
     opa: Binary, capabilities: Capabilities, tmp_path: Path
 ) -> None:
     changes: dict[str, str | None] = {
-        "placet/settings/data.yaml": SETTINGS.replace(
-            "limit: 3", "limit: 1e3"
-        ),  # a text to PyYAML, 1000 to OPA
+        # A text to us, 31 to OPA.
+        "placet/settings/data.yaml": SETTINGS.replace("limit: 3", "limit: 0x1f"),
         "schemas/settings.json": "{}",
     }
     error = refused(tmp_path / "set", opa, capabilities, tmp_path / "cache", changes)
