@@ -2,11 +2,11 @@
 
     python benchmarks/gate.py [--quick]
 
-The project is the quickstart's, made anew and stopped before its attacks: a real model, 8 signed statements, 28 checks.
-Both are whole processes and take turns; `opa eval` gets the bundle that `placet policy build` writes and the very
-input that the log keeps of a decision. On top of it `placet gate` hashes the model and OPA's binary, verifies every signature,
-walks the lineage, appends durably, proves the entry and writes the receipt. The third row is what of that is Python
-loading the libraries it needs, and nothing else. The limit is half a second on a quiet machine.
+The project is the quickstart's, made anew and stopped before its attacks: a real model, 8 signed statements, 28
+checks. Both are whole processes and take turns; `opa eval` gets the bundle that `placet policy build` writes and the
+very input that the log keeps of a decision. On top of it `placet gate` hashes the model and OPA's binary, verifies
+every signature, walks the lineage, appends durably, proves the entry and writes the receipt. The third row is what of
+that is Python loading the libraries it needs, and nothing else. The limit is half a second on a quiet machine.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ def from_file(kind: str, subject: Resolved, file: Path) -> Statement:
 
     drafted = Statement.build(type_uri(kind), [Subject(_label(subject), subject.digest)], read_mapping(file))
     said = short_type(drafted)
-    if kind in SHORT_TYPES and said != kind and kind != "provenance":
+    if kind in SHORT_TYPES and kind not in (said, "provenance"):
         raise UsageError("attest.type", f"the file makes a {said} statement, not {kind}", where=str(file))
     return drafted
 

@@ -82,6 +82,7 @@ def pipeline(story: Story) -> None:
         "placet record --step package --input model.joblib=model --input serve.py=code --code package.py"
         " --output oci-layout:image,name=tumour-server -- python package.py"
     )
+    story.say("The model answers the test rows; the evaluator will measure what it said.")
     story.run("python predict.py")
 
 

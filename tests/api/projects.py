@@ -11,6 +11,8 @@ import contextlib
 import io
 import json
 import os
+import shlex
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,6 +23,7 @@ from typing import Any
 import pytest
 
 from placet_api.cli.main import run
+from placet_engine.policy.binary import locate
 
 GATE = "promote/production"
 PEOPLE = ("data-owner", "evaluator", "approver", "intern")
@@ -230,3 +233,30 @@ def git(folder: Path, *arguments: str | bytes) -> None:
         check=True,
         capture_output=True,
     )
+
+
+def a_file(folder: Path, name: str, text: str) -> str:
+    """Write a file of a project; returns its name."""
+    (folder / name).write_text(text, encoding="utf-8")
+    return name
+
+
+def a_fake_opa(folder: Path, run: str) -> Path:
+    """An OPA that does as the real one, until it is to judge: then it does the shell command `run`."""
+    path = folder / "fake-opa"
+    path.write_text(f'#!/bin/sh\n[ "$1" = run ] || exec {shlex.quote(str(locate().path))} "$@"\n{run}\n')
+    path.chmod(0o755)
+    return path
+
+
+def row_count(folder: Path, table: str) -> int:
+    """How many rows a table of the project's store has."""
+    with contextlib.closing(sqlite3.connect(folder / ".placet" / "placet.db")) as connection:
+        (count,) = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
+    return int(count)
+
+
+def decisions(folder: Path) -> list[dict[str, Any]]:
+    """All decisions of the log, newest first."""
+    rows: list[dict[str, Any]] = done("log", "list", "--json", folder=folder).json
+    return rows

@@ -110,7 +110,7 @@ def test_a_thing_made_from_itself_is_a_cycle() -> None:
 
 @pytest.mark.parametrize("length", [2, 3, 10])
 def test_a_longer_cycle_is_found_and_the_walk_ends(length: int) -> None:
-    ring = chain(length - 1) + [made("preprocess", str(length - 1), {"0": "dataset"})]
+    ring = [*chain(length - 1), made("preprocess", str(length - 1), {"0": "dataset"})]
     lineage = walk(*ring, subject=a_digest("0"))
     assert names(lineage.cycle) == set(map(str, range(length)))
     assert not lineage.truncated
