@@ -24,6 +24,8 @@ from placet_attestations.statement import Statement, Subject
 from placet_attestations.strictjson import JsonValue
 from placet_attestations.times import format_time
 
+MAX_DAYS = 366
+
 # Types whose statement is more than a predicate somebody writes down have a command of their own.
 BY_COMMAND = {
     "training": "placet record --step train",
@@ -74,7 +76,11 @@ class Approval:
 
 
 def approval(said: Approval, subject: Resolved, now: datetime) -> Statement:
-    """An approval of one artifact for one gate, valid from now for some days."""
+    """An approval of one artifact for one gate, valid from now for some days. Raises `UsageError` `approve.days`."""
+    if not 0 < said.days <= MAX_DAYS:  # NaN is not between anything
+        raise UsageError(
+            "approve.days", f"an approval is valid for some days up to {MAX_DAYS}, not {said.days}"
+        )
     scope: dict[str, JsonValue] = {"gate": said.gate}
     if said.environment is not None:
         scope["environment"] = said.environment

@@ -35,7 +35,9 @@ def _initialise(folder: Path, principal: str, example: bool) -> list[tuple[str, 
                 "init.exists", f"there is a {name} already", where=str(folder), hint="nothing was changed"
             )
     state, keys = folder / STATE, folder / "keys"
-    (state / "keys").mkdir(parents=True, mode=0o700)
+    folder.mkdir(parents=True, exist_ok=True)
+    state.mkdir(mode=0o700)
+    (state / "keys").mkdir(mode=0o700)
     keys.mkdir(exist_ok=True)
     signer = generate()
     save_private(state / "keys" / "dev.key", signer)

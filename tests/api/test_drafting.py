@@ -89,6 +89,13 @@ def test_an_approval_serves_one_gate_for_some_days(environment: str | None, reas
     assert until - dt.datetime.fromisoformat(str(predicate["validFrom"])) == dt.timedelta(hours=12)
 
 
+@pytest.mark.parametrize("days", [0, -1, 367, 10**12, float("nan"), float("inf")])
+def test_an_approval_for_ever_or_for_no_time_is_refused(days: float) -> None:
+    with pytest.raises(UsageError) as caught:
+        approval(Approval("promote/production", None, "CHG-1", days=days), MODEL, NOW)
+    assert caught.value.code == "approve.days"
+
+
 def test_a_measurement_says_what_was_measured_from_what() -> None:
     statement = measurement(
         "evaluation",

@@ -112,6 +112,14 @@ class OpaProcess:
         """Whether it still runs; a stopped process does."""
         return self._process.returncode is None and not self._has_exited(os.WNOHANG)
 
+    def was_killed(self) -> bool:
+        """Whether a signal ended it, rather than OPA itself; False while it runs, and once it was reaped."""
+        try:
+            ended = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG)
+        except ChildProcessError:
+            return False
+        return ended is not None and ended.si_code in (os.CLD_KILLED, os.CLD_DUMPED)
+
     def wait_exit(self) -> None:
         """Block until it has exited; may be called while another thread ends it."""
         self._has_exited(0)

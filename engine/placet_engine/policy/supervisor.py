@@ -42,6 +42,7 @@ class Supervisor:
         self._client: OpaClient | None = None  # the same, while it may be asked
         self._failure: EngineError | None = None  # there when it will never be
         self._words = ""
+        self._killed = False  # whether a signal from outside ended the last OPA
         self._changed = asyncio.Event()
         self._probes: set[asyncio.Task[None]] = set()
         self._keeper: asyncio.Task[None] | None = None
@@ -92,15 +93,15 @@ class Supervisor:
         self._process.end()
 
     async def _keep(self) -> None:
-        """One OPA after the other. The first one must get ready, or there will be none: its bundle is at
-        fault.
+        """One OPA after the other. One that ends by itself before any was ready ends all: its bundle is at
+        fault. One that was killed says nothing about its bundle, and is started again.
         """
         was_ready = False
         quick_deaths = 0
         while True:
             born = time.monotonic()
             was_ready = await self._live() or was_ready
-            if not was_ready:
+            if not was_ready and not self._killed:
                 self._fail(_start_error(self._process.words()))
                 return
             quick_deaths = 0 if time.monotonic() - born >= self._limits.steady_after else quick_deaths + 1
@@ -141,6 +142,7 @@ class Supervisor:
             self._living = self._client = None
             self._tell()
             loop.remove_reader(process.fileno)
+            self._killed = process.was_killed()
             process.end()
             self._words = process.words()
 

@@ -114,6 +114,13 @@ def test_killed_while_it_works_the_question_is_unreachable_and_the_next_is_answe
     assert engine.ask(GOOD, timeout=30) == Result(RAW, engine.revision)
 
 
+def test_killed_before_it_was_ready_it_comes_back(policy_set: PolicySet, opa: Binary) -> None:
+    with ChildOpa(policy_set, opa) as engine:
+        eventually(lambda: engine.pid is not None, "OPA is started")
+        os.kill(pid_of(engine), signal.SIGKILL)
+        assert engine.ask(GOOD, timeout=30) == Result(RAW, policy_set.revision)
+
+
 def test_killed_again_and_again_it_comes_back(engine: ChildOpa) -> None:
     for _ in range(4):
         pid = pid_of(engine)
