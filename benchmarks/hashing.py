@@ -53,7 +53,7 @@ def many_small(folder: Path, *, count: int) -> list[Path]:
 
 
 def take_turns(rounds: int, *works: Callable[[], object]) -> tuple[float, ...]:
-    """Median seconds of each, in turns, for a machine's speed drifts; a first round warms up and is dropped."""
+    """Median seconds of each, in turns, for a machine's speed drifts; a first round warms up."""
     taken = [[_seconds(work) for work in works] for _ in range(rounds + 1)]
     return tuple(median(column) for column in zip(*taken[1:], strict=True))
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from placet_api.errors import HOUSE_ERRORS
-from placet_api.project import Project
+from placet_api.project import FILE, STATE, Project
 from placet_api.settings import TABLE, Value
 from placet_api.version import VERSION
 
@@ -62,6 +62,10 @@ def diagnose(project: Project) -> Report:
     for setting in TABLE:
         value = project.settings.values[setting.key]
         report.settings[setting.key] = (_shown(value), project.settings.sources[setting.key])
+    if not project.state.is_dir() and (project.root / FILE).is_file():
+        problem = f"there is a {FILE} and no {STATE}/: no log key, no signing key, no evidence"
+        hint = "bring the folder here (it is kept out of git), or begin anew elsewhere:  placet init DIR"
+        report.problems.append(("project.no_state", problem, hint))
     looks = [_opa, _policy] + ([_trust, _store, _log] if project.state.is_dir() else [])
     for look in looks:
         _try(report, look, project)
@@ -146,8 +150,6 @@ def _store(report: Report, project: Project) -> None:
 def _log(report: Report, project: Project) -> None:
     from placet_engine.log.log import DecisionLog
 
-    with DecisionLog.open(
-        project.database(), key=project.path("log.key"), head=project.path("log.head")
-    ) as log:
+    with DecisionLog.open(project.database(), key=project.path("log.key"), head=project.kept_head()) as log:
         head = log.head()
         report.facts["log"] = f"{log.origin}, {head.size} entries"

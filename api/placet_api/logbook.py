@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from placet_attestations.limits import DEFAULT_LIMITS
 from placet_attestations.strictjson import loads, read_bounded
 from placet_engine.errors import LogError, ProofError
 from placet_engine.log.audit import AuditReport, verify_log
+from placet_engine.log.checkpoint import Checkpoint
 from placet_engine.log.entry import parse_leaf
 from placet_engine.log.head_file import HeadFile
 from placet_engine.log.keyfile import load_verifier
@@ -37,11 +38,11 @@ def rows(
     until: datetime | None,
     limit: int,
 ) -> list[dict[str, Any]]:
-    """Entries from the index, newest first, as plain rows."""
+    """Entries that the index finds, newest first, as plain rows; each is proved in the tree before it is shown."""
     found = log.find(
         kind=kind, gate=gate, subject=subject, verdict=verdict, since=since, until=until, limit=limit
     )
-    return [_row(entry.index, parse_leaf(entry.leaf)) for entry in found]
+    return [_row(entry.index, parse_leaf(log.prove(entry.index).leaf)) for entry in found]
 
 
 def _row(index: int, leaf: Mapping[str, Any]) -> dict[str, Any]:
@@ -126,13 +127,38 @@ def audit(project: Project, log_key: str | None) -> Audit:
     verifier = key_of(log_key) if log_key is not None else load_verifier(project.root / PUBLIC_KEY)
     try:
         with DecisionLog.read(project.database(), verifier=verifier) as log:
-            kept = HeadFile(project.path("log.head"), verifier).kept()
-            return Audit(verify_log(log.store, verifier, kept=kept), log.origin)
+            kept = HeadFile(project.kept_head(), verifier).kept()
+            report = verify_log(log.store, verifier, kept=kept)
+            if report.ok and kept is None and report.entries:
+                # A check that did not run is reported: without it, a store that was put back looks whole.
+                report = replace(
+                    report, ok=False, reason="no head was kept outside the store to compare it with"
+                )
+            return Audit(report, log.origin)
     except LogError as error:
         if error.code not in ("log.corrupt", "log.head_unreadable"):
             raise
         # A file that is no database any more, a head of another key: the answer is no, not "cannot say".
         return Audit(AuditReport(0, ok=False, reason=str(error)), verifier.name)
+
+
+def checkpoint(project: Project, *, keep: bool) -> str:
+    """The newest signed checkpoint, a C2SP note. With `keep`, keep it outside the store again, after a whole audit.
+
+    Raises `LogError` log.corrupt when the audit finds anything.
+    """
+    verifier = load_verifier(project.root / PUBLIC_KEY)
+    with DecisionLog.read(project.database(), verifier=verifier) as log:
+        head = log.head()
+        if keep and head.size:
+            report = verify_log(log.store, verifier)
+            if not report.ok:
+                raise LogError(
+                    "log.corrupt", report.reason or "the log is not whole", hint="placet log verify"
+                )
+            newest = Checkpoint(log.origin, head.size, head.root)
+            HeadFile(project.kept_head(), verifier).keep(head.checkpoint, newest)
+        return head.checkpoint
 
 
 def key_of(text: str) -> NoteVerifier:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from placet_engine.policy.binary import Binary
 
 INDEX = "placet/index/data.json"
+_ALWAYS = {"title", "topic", "requirements"}  # what each rule of an index has
 
 
 def folder_of(project: Project, folder: Path | None = None) -> Path:
@@ -69,7 +70,9 @@ def catalogue(project: Project, folder: Path | None = None) -> dict[str, dict[st
     path = folder_of(project, folder) / INDEX
     try:
         rules: dict[str, dict[str, Any]] = json.loads(path.read_bytes())["rules"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        if not all(rule.keys() >= _ALWAYS for rule in rules.values()):
+            raise KeyError("a rule misses its words")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigurationError(
             "policy.index",
             "the policy set has no readable rule index",
@@ -133,6 +136,13 @@ def run_tests(project: Project, folder: Path | None) -> Iterator[tuple[str, bool
     from placet_engine.policy.tool import Running
 
     where = folder_of(project, folder).resolve()
+    if not any(where.rglob("*_test.rego")):
+        raise UsageError(
+            "policy.no_tests",
+            "there are no *_test.rego files here: an installed policy set carries none",
+            where=str(where),
+            hint="name a policy folder:  placet policy test policies/",
+        )
     binary = locate(project.optional_path("opa.path"))
     schemas = where / "schemas"
     steps = (
@@ -141,8 +151,11 @@ def run_tests(project: Project, folder: Path | None) -> Iterator[tuple[str, bool
             "types and schemas (opa check --strict)",
             ["check", "--strict", *(["--schema", "schemas"] if schemas.is_dir() else []), "placet"],
         ),
-        ("tests pass", ["test", "placet"]),
-        ("tests cover every line", ["test", "--coverage", "--threshold", "100", "placet"]),
+        (
+            "tests pass and cover every line",
+            # As a bundle: so data stands where the rules look for it.
+            ["test", "--bundle", ".", "--timeout", "120s", "--coverage", "--threshold", "100"],
+        ),
     )
     for title, arguments in steps:
         ended = Running(binary, arguments, folder=where).finish()

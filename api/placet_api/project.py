@@ -52,6 +52,14 @@ class Project:
             )
         return self._under(store.removeprefix(_SQLITE), self.settings.sources["store"])
 
+    def kept_head(self) -> Path:
+        """Where the last signed checkpoint is kept outside the store: one file for each database."""
+        given = self.optional_path("log.head")
+        if given is not None:
+            return given
+        database = self.database()
+        return database.with_name("log.head" if database.name == "placet.db" else f"{database.name}.head")
+
     def _under(self, value: str, source: str) -> Path:
         base = self.cwd if source == "option" or source.startswith("PLACET_") else self.root
         try:

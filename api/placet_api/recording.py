@@ -10,6 +10,7 @@ import json
 import os
 import platform
 import shlex
+import stat
 import subprocess
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -117,6 +118,7 @@ class Step:
         """Run the command; its output goes where ours goes. Raises `UsageError` when it cannot start or fails."""
         self.entry_point = shlex.join(command)
         self._require_outputs()
+        before = {output.path: _file_state(output.path) for output in self.outputs}
         self.begin()
         try:
             ended = subprocess.run(list(command), env=os.environ | self.environment(), check=False)
@@ -129,6 +131,14 @@ class Step:
                 f"the command ended with {ended.returncode}; nothing was signed",
                 where=self.entry_point,
             )
+        for path, state in before.items():
+            if state is not None and state == _file_state(path):
+                raise UsageError(
+                    "record.stale_output",
+                    "the command did not write this output: it lay there before; nothing was signed",
+                    where=path,
+                    hint="name what the command makes, or remove the old file and run the step again",
+                )
 
     def statement(self) -> tuple[Statement, list[tuple[Output, Local]]]:
         """Digest the outputs, digest the inputs again, and state what happened.
@@ -181,6 +191,15 @@ class Step:
                 },
             },
         }
+
+
+def _file_state(path: str) -> tuple[int, int, int] | None:
+    """What writing a file changes, also with the same bytes; None for folders, which a step may rightly fill again."""
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return None
+    return (status.st_ino, status.st_mtime_ns, status.st_ctime_ns) if stat.S_ISREG(status.st_mode) else None
 
 
 def _dependency(material: Material) -> dict[str, JsonValue]:

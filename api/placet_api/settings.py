@@ -42,7 +42,7 @@ TABLE: tuple[Setting, ...] = (
     Setting("opa.ca", str, None, "the certificate authority of opa.url, a PEM file"),
     Setting("opa.timeout", float, 5.0, "seconds a decision may take in OPA"),
     Setting("log.key", str, ".placet/log.key", "the key that signs the log's checkpoints"),
-    Setting("log.head", str, ".placet/log.head", "the last signed checkpoint, kept outside the store"),
+    Setting("log.head", str, None, "where the last signed checkpoint is kept (default: beside the database)"),
     Setting("signing.default", str, None, "the key that signs when no --as is given"),
     Setting("signing.keys", str, ".placet/keys", "the folder of private keys"),
     Setting("receipts", str, ".placet/receipts", "where gate puts its receipts"),

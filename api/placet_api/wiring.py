@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from placet_attestations.trust import TrustPolicy
     from placet_attestations.verify import Verifier
     from placet_engine.decision import Anchors
+    from placet_engine.errors import PolicyError
     from placet_engine.evaluate import Evaluator
     from placet_engine.intake import Intake, TakenIn
     from placet_engine.lineage.model import Lineage
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from placet_engine.policy.binary import Binary
     from placet_engine.policy.bundle import PolicySet
     from placet_engine.policy.child import ChildOpa
+    from placet_engine.policy.port import PolicyEngine
     from placet_engine.policy.remote import RemoteOpa
 
 
@@ -78,7 +80,7 @@ class House:
         from placet_engine.log.log import DecisionLog
 
         log = DecisionLog.open(
-            self._database(), key=self.project.path("log.key"), head=self.project.path("log.head")
+            self._database(), key=self.project.path("log.key"), head=self.project.kept_head()
         )
         self._closers.append(log.close)
         return log
@@ -109,6 +111,17 @@ class House:
         if self.project.settings.optional("opa.url") is not None:
             return None
         return locate(self.project.optional_path("opa.path"))
+
+    @cached_property
+    def _no_opa(self) -> PolicyError | None:
+        """Why there is no OPA to ask; decisions are then denials that say so."""
+        from placet_engine.errors import PolicyError
+
+        try:
+            _ = self.binary
+        except PolicyError as error:
+            return error
+        return None
 
     @property
     def _compiler(self) -> Binary:
@@ -143,15 +156,19 @@ class House:
         from placet_engine.log.keyfile import load_log_key
 
         settings, policy = self.project.settings, self.policy_set
-        binary = self.binary
+        if self._no_opa is not None:
+            opa = self._no_opa.code
+        else:
+            opa = self._service() if self.binary is None else self.binary.sha256
         return Anchors(
             trust=self.trust.digest,
             policy=policy.revision,
             settings=str(policy.settings_sha256 or "none"),
             roots="none",
-            opa=self._service() if binary is None else binary.sha256,
-            store=settings.text("store"),
+            opa=opa,
+            store=f"{settings.text('store')} {settings.optional('log.head')}",
             log_key=load_log_key(self.project.path("log.key")).verifier.vkey,
+            caller=f"{settings.text('signing.keys')} {settings.optional('signing.default')}",
         )
 
     def _service(self) -> str:
@@ -197,11 +214,14 @@ class House:
         from placet_engine.decision import Failure, Judge
         from placet_engine.errors import PolicyError
         from placet_engine.evaluate import Evaluator
+        from placet_engine.policy.port import NO_ENGINE
 
         policy = self.policy_set
         unusable = None
+        engine: PolicyEngine = NO_ENGINE
         try:
             opa_version = accepted(policy, self._compiler).opa_version
+            engine = self.engine
         except PolicyError as error:
             opa_version, unusable = "unknown", Failure(error.code, str(error), error.hint)
         settings = self.project.settings
@@ -209,7 +229,7 @@ class House:
         return Evaluator(
             trust=self.trust,
             reader=self.reader,
-            engine=self.engine,
+            engine=engine,
             log=self.log,
             judge=judge,
             gates=gates_of(policy),
@@ -222,8 +242,8 @@ class House:
 
     def start(self) -> None:
         """Begin what takes longest: OPA, and the digest of its binary."""
-        _ = self.binary
-        _ = self.engine
+        if self._no_opa is None:
+            _ = self.engine
 
     def lineage(self, subject: Digest) -> Lineage:
         """The lineage of one artifact."""

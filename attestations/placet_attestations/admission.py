@@ -245,11 +245,22 @@ def _no_grant(signer: SignerRecord, short: str, kinds: frozenset[str], trust: Tr
 def _says(verified: VerifiedStatement) -> Callable[[Digest], object]:
     """What a statement says about a subject, as a value that is equal for those who say the same."""
     claimed = _kinds(verified.claims)
-    matter = b""
-    if verified.type in ("approval", "waiver"):
-        predicate = verified.statement.predicate
-        matter = strictjson.dumps([predicate["decision"], predicate["scope"]])
+    predicate = verified.statement.predicate
+    if verified.type in PROVENANCE_TYPES:
+        parts = [predicate["buildDefinition"]]
+    else:
+        parts = [predicate.get(key) for key in _MATTER.get(verified.type, sorted(predicate))]
+    matter = strictjson.dumps(parts)
     return lambda subject: (verified.type, claimed.get(subject), matter)
+
+
+# What two statements must agree on to say the same; the rest (tickets, times, who ran it) may differ.
+_MATTER: Final[Mapping[str, tuple[str, ...]]] = {
+    "approval": ("kind", "decision", "scope", "change"),
+    "waiver": ("kind", "decision", "scope"),
+    "measurement": ("kind", "suite", "inputs", "results"),
+    "deployment": ("environment", "artifacts"),
+}
 
 
 def _principal(admission: Admission, trust: TrustPolicy) -> str:

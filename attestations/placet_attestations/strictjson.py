@@ -44,8 +44,8 @@ def loads(data: bytes, *, max_bytes: int, max_depth: int = 64, where: str = "") 
     """Read one JSON document, or refuse it: lists for arrays, dicts for objects.
 
     `where` names the document in errors. Raises MalformedError json.too_large, json.invalid_utf8,
-    json.too_deep, json.syntax, json.duplicate_key, json.not_finite, json.number (an integer beyond +-(2**53
-    - 1)), json.surrogate.
+    json.too_deep, json.syntax, json.duplicate_key, json.not_finite, json.surrogate, and json.number for an
+    integer beyond MAX_INTEGER.
     """
     if len(data) > max_bytes:
         raise _malformed("too_large", f"JSON of {len(data):,} bytes, the limit is {max_bytes:,}", where)

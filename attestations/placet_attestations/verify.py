@@ -54,6 +54,11 @@ class VerifiedStatement:
     # An InitVar is not kept, so `dataclasses.replace` cannot hand it on.
     seal: InitVar[object]
 
+    @property
+    def said(self) -> Digest:
+        """Digest of what was signed and by which key: the same for every wrapping of one signed statement."""
+        return Digest.of(self.signer.key.fingerprint.encode() + b"\n" + self.statement.raw)
+
     def __post_init__(self, seal: object) -> None:
         if seal is not _SEAL:
             raise TypeError("only placet_attestations.verify.verify makes a VerifiedStatement")

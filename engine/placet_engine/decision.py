@@ -43,9 +43,10 @@ class Anchors:
     opa: str
     store: str
     log_key: str
+    caller: str = "none"
 
     def as_json(self) -> JsonObject:
-        """The seven anchors by name."""
+        """The anchors by name."""
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
     @property

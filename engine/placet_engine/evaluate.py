@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from placet_attestations.digests import Digest
 from placet_attestations.errors import AttestationError
@@ -40,6 +41,7 @@ from placet_engine.policy.port import (
 from placet_engine.uses import reservations_of, uses_in
 
 _TRIES = 3
+_MAX_GATE = 200
 _MAX_GATE_BYTES = 512
 _log = logging.getLogger(__name__)
 
@@ -85,6 +87,15 @@ class _Closed(Exception):
         self.failure = failure
 
 
+class _Judged(NamedTuple):
+    """A decision before it is logged: the bytes of its facts and answer, and what it uses up."""
+
+    decision: Decision
+    facts: bytes | None = None
+    answer: bytes | None = None
+    reserve: Mapping[str, str] = {}
+
+
 @dataclass(frozen=True, slots=True)
 class Evaluator:
     """Judges artifacts. Holds what a decision needs and nothing that changes between two of them.
@@ -117,9 +128,8 @@ class Evaluator:
         Raises `LogError` when the log cannot be written: then there is no decision.
         """
         for _ in range(_TRIES):
-            decision, encoded, raw = self._evaluate(request)
             try:
-                return self._record(decision, encoded, raw)
+                return self._record(self._evaluate(request))
             except ReservationConflict:
                 _log.info("an approval was used by somebody else; judging again")
             except (LimitError, LogError) as error:
@@ -134,9 +144,9 @@ class Evaluator:
 
     def _deny(self, request: GateRequest, failure: Failure) -> Decided:
         asked = self._asked(request, None, None)
-        return self._record(denied_by_error(asked, self.judge, failure), None, None)
+        return self._record(_Judged(denied_by_error(asked, self.judge, failure)))
 
-    def _evaluate(self, request: GateRequest) -> tuple[Decision, bytes | None, bytes | None]:
+    def _evaluate(self, request: GateRequest) -> _Judged:
         asked, encoded = self._asked(request, None, None), None
         try:
             if self.unusable is not None:
@@ -144,7 +154,7 @@ class Evaluator:
             self._check_gate_and_clock(request, asked.time)
             actor = self._actor(request, asked.time)
             asked = self._asked(request, actor, None, asked)
-            lineage = trace(request.subject, self.reader, self.trust, self.limits)
+            lineage = trace(request.subject, self.reader, self.trust, self.limits, as_of=request.at)
             asked = self._asked(request, actor, lineage, asked)
             question = Question(
                 request.gate, request.subject, asked.time, actor, request.context, asked.dry_run
@@ -155,7 +165,8 @@ class Evaluator:
             )
             result = _result_or_close(self.engine.ask(encoded, timeout=self.timeout))
             answer = parse_answer(result.raw, gate=request.gate, subject=request.subject)
-            return decided(asked, self.judge, encoded, result.raw, answer), encoded, result.raw
+            decision = decided(asked, self.judge, encoded, result.raw, answer)
+            return _Judged(decision, encoded, result.raw, reservations_of(decision, lineage))
         except _Closed as closed:
             failure = closed.failure
         except (AttestationError, EngineError) as error:
@@ -165,7 +176,7 @@ class Evaluator:
             failure = Failure(
                 "internal.error", f"{type(error).__name__}: {error}", "report this; run again with --debug"
             )
-        return denied_by_error(asked, self.judge, failure, encoded), encoded, None
+        return _Judged(denied_by_error(asked, self.judge, failure, encoded), encoded)
 
     def _asked(
         self, request: GateRequest, actor: Actor | None, lineage: Lineage | None, before: Asked | None = None
@@ -174,7 +185,7 @@ class Evaluator:
         subject = None if lineage is None else lineage.artifacts.get(request.subject)
         return Asked(
             id=uuid7(self.clock()) if before is None else before.id,
-            gate=request.gate,
+            gate=_short_gate(request.gate),
             subject=request.subject,
             time=now.astimezone(UTC),
             dry_run=request.dry_run or request.at is not None,
@@ -215,18 +226,23 @@ class Evaluator:
             now=at,
         )
 
-    def _record(self, decision: Decision, encoded: bytes | None, raw: bytes | None) -> Decided:
+    def _record(self, judged: _Judged) -> Decided:
+        decision = judged.decision
         record = DecisionRecord(
             id=decision.id,
             gate=decision.gate,
             subject=decision.subject,
             verdict=decision.verdict,
             time=self.clock() if decision.dry_run else decision.time,
-            reservations=tuple(Reservation(key, value) for key, value in reservations_of(decision).items()),
+            reservations=tuple(Reservation(key, value) for key, value in judged.reserve.items()),
             fields=self._leaf_fields(decision),
         )
         draft = decision_draft(
-            record, decision.document, input=encoded, answer=raw, strict_clock=decision.allowed
+            record,
+            decision.document,
+            input=judged.facts,
+            answer=judged.answer,
+            strict_clock=decision.allowed,
         )
         appended = self.log.append(draft)
         return Decided(decision, appended.index, self.log.receipt(appended.index))
@@ -245,6 +261,13 @@ class Evaluator:
             "anchors": self.judge.anchors.digest,
             "placet": self.judge.placet_version,
         }
+
+
+def _short_gate(gate: str) -> str:
+    """A gate's name as an entry can hold it: no real one is that long, and an unknown one must be logged, too."""
+    return (
+        gate if len(gate.encode()) <= _MAX_GATE else gate.encode()[:_MAX_GATE].decode(errors="ignore") + "…"
+    )
 
 
 def _result_or_close(answer: Answer) -> Result:

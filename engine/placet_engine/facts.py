@@ -67,7 +67,9 @@ def build(question: Question, lineage: Lineage, *, as_of: int, uses: Mapping[Dig
         "now": format_time(question.now),
         "request": request,
         "subject": question.subject,
-        "artifacts": {digest: _artifact(artifact) for digest, artifact in lineage.artifacts.items()},
+        "artifacts": {
+            digest: _artifact(artifact, question.now) for digest, artifact in lineage.artifacts.items()
+        },
         "statements": {digest: _statement(admitted) for digest, admitted in lineage.statements.items()},
         "by_type": _by_type(lineage),
         "lineage": {
@@ -102,7 +104,7 @@ def encode(facts: JsonObject, *, max_bytes: int) -> bytes:
     return data
 
 
-def _artifact(artifact: Artifact) -> JsonObject:
+def _artifact(artifact: Artifact, now: datetime) -> JsonObject:
     found: dict[str, JsonValue] = {
         "kinds": list(artifact.kinds),
         "aliases": list(artifact.aliases),
@@ -115,7 +117,8 @@ def _artifact(artifact: Artifact) -> JsonObject:
         found["kind"] = artifact.kind
     if artifact.name is not None:
         found["name"] = artifact.name
-    if artifact.revoked is not None:
+    # A revocation that lies ahead is none yet.
+    if artifact.revoked is not None and artifact.revoked.covers(now):
         since = artifact.revoked.since
         found["revoked"] = {
             "since": "always" if since is None else format_time(since),
@@ -226,8 +229,9 @@ def _measurement(predicate: JsonObject) -> JsonObject:
     results: dict[str, JsonValue] = {}
     for item in _objects(predicate.get("results")):
         result: dict[str, JsonValue] = {"metric": item.get("metric"), "value": item.get("value")}
-        if "sampleSize" in item:
-            result["sample_size"] = item["sampleSize"]
+        for key, name in (("sample_size", "sampleSize"), ("slice", "slice")):
+            if name in item:
+                result[key] = item[name]
         results[str(item.get("id"))] = result
     found: dict[str, JsonValue] = {
         "kind": predicate.get("kind"),
@@ -235,7 +239,7 @@ def _measurement(predicate: JsonObject) -> JsonObject:
         "inputs": inputs,
         "results": results,
     }
-    for key, name in (("started", "startedOn"), ("finished", "finishedOn")):
+    for key, name in (("started", "startedOn"), ("finished", "finishedOn"), ("valid_until", "validUntil")):
         if name in predicate:
             found[key] = predicate[name]
     return found

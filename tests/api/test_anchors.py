@@ -159,10 +159,19 @@ def another_log_key(project: Path) -> None:
     settings(project, "log: {key: other/.placet/log.key}")
 
 
+def another_head(project: Path) -> None:
+    settings(project, "log: {head: .placet/mine.head}")
+
+
+def another_caller(project: Path) -> None:
+    path = project / "placet.yaml"
+    path.write_text(path.read_text().replace("default: dev", "default: intern"))
+
+
 @pytest.mark.parametrize(
     "change",
     [more_roles, another_key, another_trust, warn_only, another_policy, another_opa, an_opa_elsewhere, another_store,
-     another_log_key],
+     another_log_key, another_head, another_caller],
 )  # fmt: skip
 @pytest.mark.parametrize("ci", ["true", ""])
 def test_whatever_the_tree_changes_of_its_judge_is_seen(
@@ -181,7 +190,19 @@ def test_whatever_the_tree_changes_of_its_judge_is_seen(
 def test_the_pin_names_its_parts(project: Path, pin: str) -> None:
     parts = done("trust", "digest", "--json").json
     assert parts.pop("digest") == pin
-    assert set(parts) == {"trust", "policy", "settings", "roots", "opa", "store", "log_key"}
+    assert set(parts) == {"trust", "policy", "settings", "roots", "opa", "store", "log_key", "caller"}
+
+
+def test_a_service_is_pinned_with_the_authority_that_vouches_for_it(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLACET_OPA_URL", "https://opa.example.org")
+    pins = [done("trust", "digest").out]
+    monkeypatch.setenv("PLACET_OPA_CA", a_file(project, "ca.pem", "one"))
+    pins.append(done("trust", "digest").out)
+    a_file(project, "ca.pem", "another")
+    pins.append(done("trust", "digest").out)
+    assert len(set(pins)) == 3
 
 
 def test_the_same_tree_elsewhere_has_the_same_pin(project: Path, pin: str, tmp_path: Path) -> None:

@@ -71,6 +71,13 @@ def test_parameters_are_what_they_look_like(project: Path) -> None:
     }  # fmt: skip
 
 
+# Commands that write their output, and an input beside it.
+TOUCHED = {
+    name: ("sh", "-c", f"echo >> {name}; touch train.csv")
+    for name in ("raw.csv", "requirements.lock", "train.py")
+}
+
+
 @pytest.mark.parametrize(
     ("options", "command", "code", "words"),
     [
@@ -80,10 +87,10 @@ def test_parameters_are_what_they_look_like(project: Path) -> None:
         (("--output=ran", "--input=nowhere"), TOUCH, 2, "tree.missing"),
         (("--output=ran", "--input="), TOUCH, 2, "artifact.empty"),
         (("--output=ran", "--input=ran"), (sys.executable, "-c", "pass"), 2, "tree.missing"),
-        (("--output=train.csv", "--input=raw.csv"), ("sh", "-c", "echo >> raw.csv"), 1, "record.input_changed"),
-        (("--output=train.csv", "--lock=requirements.lock"), ("sh", "-c", "echo >> requirements.lock"), 1,
+        (("--output=train.csv", "--input=raw.csv"), TOUCHED["raw.csv"], 1, "record.input_changed"),
+        (("--output=train.csv", "--lock=requirements.lock"), TOUCHED["requirements.lock"], 1,
          "record.input_changed"),
-        (("--output=train.csv", "--code=train.py"), ("sh", "-c", "echo >> train.py"), 1, "record.input_changed"),
+        (("--output=train.csv", "--code=train.py"), TOUCHED["train.py"], 1, "record.input_changed"),
         ((), TOUCH, 2, "record.no_output"),
         (("--output=ran,knd=model",), TOUCH, 2, "usage.output"),
         (("--output=ran,kind=modle",), TOUCH, 2, "statement.annotation"),

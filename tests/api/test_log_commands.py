@@ -14,6 +14,11 @@ import pytest
 from tests.api.projects import GATE, a_file, call, decisions, done
 from tests.builders import a_digest
 
+# Of the decision documents the second, which is entry 8's.
+SECOND_DOCUMENT = (
+    "WHERE place = (SELECT place FROM log_payload WHERE name = 'decision' ORDER BY place LIMIT 1 OFFSET 1)"
+)
+
 
 @pytest.fixture
 def judged(project: Path) -> Path:
@@ -121,7 +126,7 @@ def test_what_is_not_there_is_told(judged: Path, name: str) -> None:
 
 
 def test_a_changed_decision_is_not_shown(judged: Path) -> None:
-    sql(judged, "UPDATE log_payload SET data = replace(CAST(data AS TEXT), 'deny', 'able') WHERE idx = 8")
+    sql(judged, f"UPDATE log_payload SET data = x'7b7d' {SECOND_DOCUMENT}")
     ran = call("log", "show", "8")
     assert (ran.code, ran.out) == (3, "")
     assert "log.corrupt" in ran.err
@@ -144,7 +149,7 @@ def test_a_whole_log_is_whole(judged: Path) -> None:
         ("UPDATE log_entry SET leaf = replace(CAST(leaf AS TEXT), 'deny', 'able') WHERE idx = 8", 8),
         ("UPDATE log_entry SET verdict = 'allow' WHERE idx = 8", 8),
         ("DELETE FROM log_entry WHERE idx = 3", 3),
-        ("UPDATE log_payload SET data = x'00' WHERE idx = 9", 9),
+        (f"UPDATE log_payload SET data = x'7b7d' {SECOND_DOCUMENT}", 8),
     ],
 )
 def test_the_first_entry_that_was_changed_is_named(judged: Path, statement: str, entry: int) -> None:
@@ -201,6 +206,47 @@ def test_without_the_public_key_nothing_is_verified(judged: Path) -> None:
     (judged / "log.pub").unlink()
     for verb in (("verify",), ("list",), ("show", "7")):
         assert call("log", *verb).code == 2
+
+
+# checkpoint
+
+
+def test_the_newest_head_is_printed_for_somebody_to_keep(judged: Path) -> None:
+    ran = done("log", "checkpoint")
+    assert ran.out.splitlines()[1] == "10"
+    assert ran.out.startswith(f"{done('log', 'verify', '--json').json['origin']}\n")
+
+
+def test_a_lost_head_is_missed_until_somebody_who_knows_makes_it_again(judged: Path) -> None:
+    head = judged / ".placet" / "log.head"
+    kept = head.read_text()
+    head.unlink()
+    assert call("log", "verify").code == 1
+    ran = call("gate", GATE, "model.json")
+    assert (ran.code, ran.out) == (3, "")
+    assert "log.head_missing" in ran.err
+    done("log", "checkpoint")
+    assert not head.exists()
+    assert done("log", "checkpoint", "--keep").out.strip() in head.read_text()
+    assert head.read_text().startswith(kept.partition("\n\n")[0])
+    done("log", "verify")
+    assert call("gate", GATE, "model.json").code == 0
+
+
+def test_the_head_of_a_damaged_log_is_not_kept(judged: Path) -> None:
+    (judged / ".placet" / "log.head").unlink()
+    sql(judged, "UPDATE log_entry SET verdict = 'allow' WHERE idx = 8")
+    ran = call("log", "checkpoint", "--keep")
+    assert (ran.code, ran.out) == (3, "")
+    assert "log.corrupt" in ran.err
+    assert not (judged / ".placet" / "log.head").exists()
+
+
+def test_an_empty_log_has_no_head_to_keep(empty: Path) -> None:
+    done("init")
+    done("doctor")  # which makes the store
+    assert done("log", "checkpoint", "--keep").out == ""
+    done("log", "verify")
 
 
 # prove, check

@@ -35,13 +35,14 @@ def test_paths_count_from_where_they_were_written(tmp_path: Path) -> None:
     variables = {"PLACET_POLICIES": "p", "PLACET_LOG_KEY": "/abs/key"}
     project = open_project(here, {"settings": "s.yaml"}, variables)
     assert project.path("trust") == tmp_path / "a.yaml"
-    assert project.path("log.head") == tmp_path / ".placet" / "log.head"
+    assert project.kept_head() == tmp_path / "x" / "s.db.head"
     assert project.path("log.key") == Path("/abs/key")
     assert project.optional_path("policies") == here / "p"
     assert project.optional_path("settings") == here / "s.yaml"
     assert project.optional_path("opa.path") is None
     assert project.database() == tmp_path / "x" / "s.db"
     assert anywhere(here, {"store": "sqlite:///s.db"}, {}).database() == here / "s.db"
+    assert anywhere(here, {}, {"PLACET_LOG_HEAD": "h"}).kept_head() == here / "h"
     assert project.cache == tmp_path / ".placet" / "cache"
 
 

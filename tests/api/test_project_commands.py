@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import re
 import shutil
 import stat
@@ -64,10 +65,20 @@ def test_the_example_can_be_trained_and_judged(empty: Path) -> None:
     assert "placet gate register model.json" in done("init", "--example").err
     assert all((empty / name).is_file() for name in EXAMPLE)
     assert call("gate", "register", "model.json").code == 1
-    done("record", "--step=train", "--input=data.csv", "--code=train.py", "--output=model.json,name=bmi", "--", sys.executable, "train.py")  # fmt: skip
+    done("record", "--step=train", "--input=data.csv", "--code=train.py", "--output=model.json,name=bmi", "--",
+         sys.executable, "train.py")  # fmt: skip
     ran = call("gate", "register", "model.json")
     assert ran.code == 1
     assert "data.origin_known" in ran.out
+
+
+def test_a_user_without_a_name_is_a_developer(empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody() -> str:
+        raise KeyError("getpwuid(): uid not found")
+
+    monkeypatch.setattr(getpass, "getuser", nobody)
+    done("init")
+    assert "principal: developer@" in (empty / "trust.yaml").read_text()
 
 
 # key
@@ -136,6 +147,7 @@ def test_a_trust_policy_is_checked_and_explained(project: Path) -> None:
     assert ran.out.splitlines() == [
         "trust.yaml: valid; 5 signers, 6 rules, 0 revocations",
         "  note: intern has no rule that lets it say anything",
+        '  note: intern has a role reader, which no rule names; did you mean "trainer"?',
     ]
     text = done("trust", "explain", "--type", "approval").out
     assert text == "approver (risk@example.org) as approver: approval about image, model\n"

@@ -138,6 +138,25 @@ def test_an_output_that_was_not_made_is_not_signed_for(data: Path) -> None:
     assert caught.value.code == "tree.missing"
 
 
+def test_an_output_that_lay_there_before_is_not_signed_for(data: Path) -> None:
+    Path("model.json").write_text("an older model")
+    step = a_step()
+    step.output("model.json")
+    with pytest.raises(UsageError) as caught:
+        step.run(script("pass"))
+    assert caught.value.code == "record.stale_output"
+
+
+def test_an_output_that_is_written_again_is_signed_for_with_the_same_bytes_too(data: Path) -> None:
+    Path("model.json").write_text("same")
+    step = a_step()
+    step.output("model.json")
+    step.run(script("open('model.json', 'w').write('same')"))
+    (statement, made) = step.statement()
+    assert made[0][1].digest == Digest.of(b"same")
+    assert statement.subjects[0].digest == Digest.of(b"same")
+
+
 def test_a_step_without_outputs_does_not_even_run(data: Path) -> None:
     with pytest.raises(UsageError) as caught:
         a_step().run(script("open('ran', 'w')"))

@@ -124,7 +124,8 @@ def test_text_falls_back_on_titles() -> None:
 
 
 def test_obligations_are_shown() -> None:
-    assert "  → watch it\n" in render("text", shown(obligations=["watch it"]))
+    told = {"code": "monitor.watch", "message": "watch it"}
+    assert "  → monitor.watch  watch it\n" in render("text", shown(obligations=[told]))
 
 
 @pytest.mark.parametrize(
@@ -246,7 +247,9 @@ def hostile(form: str, text: str = HOSTILE) -> str:
     ]  # fmt: skip
     checks.append(a_check("fail", code="lineage.subject_known", message=text))
     checks.append(a_check("waived", waiver={"by": text, "until": "2027-01-01T00:00:00Z"}))
-    body = a_body(*checks, obligations=[text], subject={"digest": SUBJECT, "name": text})
+    body = a_body(
+        *checks, obligations=[{"code": "x.y", "message": text}], subject={"digest": SUBJECT, "name": text}
+    )
     return render(form, Shown(body, text, 1, text, text))
 
 

@@ -271,11 +271,23 @@ def test_two_statements_of_one_signer_count_once() -> None:
     assert after_threshold(trust, approval(trust=trust), again) == [["trust.threshold"]] * 2
 
 
-@pytest.mark.parametrize("changes", [{"decision": "reject"}, {"scope": {"gate": "promote/staging"}}])
+@pytest.mark.parametrize(
+    "changes",
+    [{"decision": "reject"}, {"scope": {"gate": "promote/staging"}}, {"kind": "design-review"}],
+)
 def test_a_threshold_counts_those_who_say_the_same(changes: dict[str, Any]) -> None:
     trust = two_needed(signers=[SECOND])
     statements = approval(trust=trust), approval("second", trust, **changes)
     assert after_threshold(trust, *statements) == [["trust.threshold"]] * 2
+
+
+def test_a_threshold_is_not_met_by_another_measurement_or_another_build() -> None:
+    trust = two_needed(rule=2, signers=[{**SECOND, "roles": ["evaluator"]}])
+    ours = a_verified("measurement", [MODEL], by="evaluator", trust=trust)
+    drift = a_verified("measurement", [MODEL], by="second", trust=trust, kind="drift")
+    assert after_threshold(trust, ours, drift) == [["trust.threshold"]] * 2
+    same = a_verified("measurement", [MODEL], by="second", trust=trust)
+    assert after_threshold(trust, ours, same) == [[], []]
 
 
 def test_a_refused_statement_does_not_count_towards_a_threshold() -> None:

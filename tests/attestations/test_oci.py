@@ -218,7 +218,7 @@ def test_a_place_that_cannot_be_written(tmp_path: Path, files: dict[str, Path]) 
     assert caught.value.code == "oci.unwritable"
 
 
-# -- layouts that are not what they claim ---------------------------------------------------------------------------
+# -- layouts that are not what they claim --------------------------------------------------
 
 
 def put(layout: Path, value: object) -> dict[str, Any]:

@@ -206,7 +206,10 @@ class _Maker:
             external = {**external, "seeds": seeds}
         self.provenance("training", [self.subject(path, kind="model", name=name)], uses, external)
         if evaluated:
-            inputs = [{"role": "test", "digest": a_digest(f"{data}/test.csv")}]
+            inputs = [
+                {"role": "model", "digest": self.subject(path).digest},
+                {"role": "test", "digest": a_digest(f"{data}/test.csv")},
+            ]
             changes = {"inputs": inputs, "finishedOn": self.time(-20)} | (
                 {} if results is None else {"results": results}
             )

@@ -275,7 +275,7 @@ def test_provenance_is_told_whole() -> None:
 
 
 def test_what_provenance_does_not_say_is_absent_or_empty() -> None:
-    bare = {
+    bare: dict[str, Any] = {
         "buildDefinition": {"buildType": BUILD_TYPES["training"], "externalParameters": {}},
         "runDetails": {"builder": {"id": LOCAL_BUILDER}},
     }
@@ -318,10 +318,12 @@ def test_a_measurement_is_told_by_role_and_by_id() -> None:
         },
         "finished": "2026-11-23T20:20:00Z",
     }
-    timed = evaluation(startedOn="2026-11-23T20:15:00Z")
+    results = [{"id": "women", "metric": "accuracy", "value": 0.95, "sampleSize": 114, "slice": "sex=f"}]
+    timed = evaluation(startedOn="2026-11-23T20:15:00Z", validUntil="2027-01-01T00:00:00Z", results=results)
     told = body(a_verified("measurement", [a_subject("model")], by="evaluator", **timed))
-    assert told["started"] == "2026-11-23T20:15:00Z"
-    assert told["results"] == {"accuracy": {"metric": "accuracy", "value": 0.95, "sample_size": 114}}
+    assert (told["started"], told["valid_until"]) == ("2026-11-23T20:15:00Z", "2027-01-01T00:00:00Z")
+    women = {"metric": "accuracy", "value": 0.95, "sample_size": 114, "slice": "sex=f"}
+    assert told["results"] == {"women": women}
 
 
 def test_no_input_hides_another_of_its_role() -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -301,7 +302,7 @@ def test_a_statement_may_count_for_one_subject_and_be_refused_for_another() -> N
 
 
 def test_thresholds_count_principals_of_what_is_about_the_artifact() -> None:
-    rules = [
+    rules: list[dict[str, Any]] = [
         {"roles": ["builder"], "types": ["training"], "kinds": ["model"]},
         {"roles": ["data-owner", "evaluator"], "types": ["dataset"], "kinds": ["dataset"], "threshold": 2},
     ]
@@ -319,3 +320,22 @@ def test_thresholds_count_principals_of_what_is_about_the_artifact() -> None:
     assert (alone.artifacts[a_digest("raw.csv")].kinds, codes(alone)) == ((), ["trust.threshold"])
     together = trace(MODEL, Shelf().put(training, one, two), trust)
     assert together.artifacts[a_digest("raw.csv")].kinds == ("dataset",)
+
+
+def test_what_had_not_arrived_by_then_does_not_count_for_an_earlier_time() -> None:
+    training, measured = made("training", "model", TRAINED_FROM), measurement()
+    shelf = Shelf().put(training, since=NOW - timedelta(hours=1)).put(measured, since=NOW)
+    then = trace(MODEL, shelf, TRUST, as_of=NOW - timedelta(minutes=1))
+    assert set(then.statements) == {training.digest}
+    (finding,) = then.findings
+    assert (finding.code, finding.statement, finding.artifact, finding.signer) == (
+        "evidence.future",
+        measured.digest,
+        MODEL,
+        "evaluator",
+    )
+    assert set(trace(MODEL, shelf, TRUST, as_of=NOW).statements) == {training.digest, measured.digest}
+
+
+def measurement() -> VerifiedStatement:
+    return a_verified("measurement", [a_subject("model")], by="evaluator", **evaluation())

@@ -310,8 +310,9 @@ def work(opa: Binary, evaluate: Evaluate, folder: Path, size: int) -> int:
     facts = evaluate(f"{TESTING}.facts({TESTING}.model)")
     training = next(one for one in facts["statements"].values() if one["short_type"] == "training")
     template = next(one for one in facts["statements"].values() if one["body"].get("kind") == "raw")
+    splits = next(one for one in facts["statements"].values() if one["body"].get("kind") == "splits")
     for number in range(size):
-        artifact, statement = (f"sha256:{kind}{number:062x}" for kind in ("aa", "bb"))
+        artifact, statement, measured = (f"sha256:{kind}{number:062x}" for kind in ("aa", "bb", "cc"))
         facts["artifacts"][artifact] = {
             "kinds": ["dataset"],
             "kind": "dataset",
@@ -322,6 +323,11 @@ def work(opa: Binary, evaluate: Evaluate, folder: Path, size: int) -> int:
         }
         facts["statements"][statement] = template | {"subjects": [artifact]}
         facts["by_type"]["dataset"][artifact] = [statement]
+        facts["statements"][measured] = splits | {
+            "subjects": [artifact],
+            "body": splits["body"] | {"inputs": splits["body"]["inputs"] | {"train": artifact}},
+        }
+        facts["by_type"]["measurement"][artifact] = [measured]
         facts["artifacts"][facts["subject"]]["parents"].append(artifact)
         training["body"]["dependencies"][artifact] = {"name": f"data/{number}.csv", "role": "dataset"}
     path = folder / f"input-{size}.json"

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from placet_api.cli.context import Call, pass_call
-from placet_api.errors import HOUSE_ERRORS, exit_code
+from placet_api.errors import HOUSE_ERRORS, HouseError
 from placet_api.printable import printable
 
 
@@ -48,9 +48,7 @@ def command(call: Call, files: tuple[Path, ...]) -> int:
     return worst
 
 
-def _refused(where: str, error: Exception) -> int:
-    assert isinstance(error, HOUSE_ERRORS)
-    click.echo(f"refused {printable(where)}: {error.code}: {printable(error)}", err=True)
-    if error.hint:
-        click.echo(f"  {printable(error.hint)}", err=True)
-    return exit_code(error)
+def _refused(where: str, error: HouseError) -> int:
+    from placet_api.cli.failures import tell
+
+    return tell(f"refused {printable(where)}", error)

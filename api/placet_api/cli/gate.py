@@ -107,6 +107,8 @@ def _output(text: str) -> tuple[str, Path | None]:
         )
     if equals and not path:
         raise UsageError("usage.output", f"--output {form}= names no file", hint=f"write {form}=PATH")
+    if equals and not Path(path).parent.is_dir():
+        raise UsageError("usage.output", "there is no such folder", where=path, hint="make it first")
     return form, Path(path) if equals else None
 
 

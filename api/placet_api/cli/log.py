@@ -172,6 +172,24 @@ def prove(call: Call, decision: str, target: Path | None) -> int:
 
 
 @command.command()
+@click.option("--keep", is_flag=True, help="Keep it outside the store again, when the kept head was lost.")
+@pass_call
+def checkpoint(call: Call, keep: bool) -> int:
+    """Print the newest signed checkpoint: give it to somebody who keeps it for you.
+
+    With --keep, and only when you know that the store is the newest: makes a lost log.head again, after an audit.
+
+    \b
+    Example:
+      placet log checkpoint > checkpoint.txt
+    """
+    from placet_api.logbook import checkpoint as newest
+
+    click.echo(newest(call.project(), keep=keep), nl=False)
+    return 0
+
+
+@command.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option(
     "--log-key", metavar="VKEY", help="The log's public key, from your own hands: a file or its text."

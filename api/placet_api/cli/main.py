@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import io
 import sys
 from typing import Any, Final
 
@@ -58,13 +59,20 @@ class Lazy(click.Group):
             return super().invoke(ctx)
         except BrokenPipeError:
             # What was decided is in the log; only the words are lost, and nobody may take silence for an allow.
-            sys.stdout = open("/dev/null", "w")  # noqa: SIM115 - stays open to the end of the process
+            sys.stdout = io.StringIO()
             return 3
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """The list of `--help`, from the table alone."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, words) for name, (_, words) in COMMANDS.items()])
+
+
+def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        command = cli.get_command(ctx, "version")
+        assert command is not None
+        ctx.exit(ctx.invoke(command) or 0)
 
 
 @click.command(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -74,6 +82,9 @@ class Lazy(click.Group):
 @click.option("--settings", metavar="FILE", help="Settings laid over the policy set's own.")
 @click.option("--opa", "opa_path", metavar="FILE", help="Another OPA binary.")
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="As version."
+)
 @click.pass_context
 def cli(ctx: click.Context, /, debug: bool, **given: str | None) -> None:
     """Placet: the admission gate for machine-learning artifacts.

@@ -23,6 +23,7 @@ def check(call: Call) -> int:
     Example:
       placet trust check
     """
+    from placet_attestations.suggest import did_you_mean
     from placet_attestations.trust import load_trust
 
     project = call.project()
@@ -34,6 +35,14 @@ def check(call: Call) -> int:
     for signer in trust.signers:
         if not trust.explain(signer=signer.id):
             click.echo(f"  note: {signer.id} has no rule that lets it say anything")
+    for remark in trust.remarks():
+        click.echo(f"  note: {remark}")
+    named = {role for rule in trust.rules for role in rule.roles}
+    for signer in trust.signers:
+        for role in sorted(signer.roles - named):
+            click.echo(
+                f"  note: {signer.id} has a role {role}, which no rule names{did_you_mean(role, sorted(named))}"
+            )
     return 0
 
 

@@ -38,6 +38,7 @@ def render(shown: Shown) -> str:
         "decision": body["id"],
         "subject": shown.subject,
         "verdict": body["verdict"],
+        "dry_run": body["dry_run"],
         "policy": body["policy"]["revision"],
     }
     for name, value in facts.items():

@@ -47,8 +47,9 @@ def _lines(shown: Shown, colour: bool) -> list[str]:
                 colour,
             )
         )
-    lines.append(f"  {_summary(shown)}")
-    lines += [f"  → {_safe(obligation)}" for obligation in shown.body["obligations"]]
+    if shown.body["cause"] != "error":
+        lines.append(f"  {_summary(shown)}")
+    lines += [f"  → {_safe(item['code'])}  {_safe(item['message'])}" for item in shown.body["obligations"]]
     lines.append(_footer(shown))
     if shown.unknown:
         lines.append("Nobody who may has vouched for this artifact. The shortest way:")

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Protocol
 
 from placet_attestations.admission import Admission, admit_all
 from placet_attestations.claims import Dependency
 from placet_attestations.digests import Digest
 from placet_attestations.limits import DEFAULT_LIMITS, Limits
+from placet_attestations.times import format_time
 from placet_attestations.trust import TrustPolicy
 from placet_engine.lineage.model import Admitted, Arrived, Artifact, Finding, Lineage
 from placet_engine.lineage.reader import About
@@ -38,14 +40,24 @@ class _Walk:
     truncated: bool = False
 
 
-def trace(subject: Digest, reader: Reader, trust: TrustPolicy, limits: Limits = DEFAULT_LIMITS) -> Lineage:
-    """Walk back from `subject`. Beyond the limits on depth and artifacts the walk stops, and says so (`truncated`)."""
+def trace(
+    subject: Digest,
+    reader: Reader,
+    trust: TrustPolicy,
+    limits: Limits = DEFAULT_LIMITS,
+    *,
+    as_of: datetime | None = None,
+) -> Lineage:
+    """Walk back from `subject`. Beyond the limits on depth and artifacts the walk stops, and says so (`truncated`).
+
+    `as_of` leaves out what had not arrived by then (finding evidence.future).
+    """
     walk = _Walk()
     queue = deque([(subject, 0)])
     seen = {subject}
     while queue:
         digest, distance = queue.popleft()
-        artifact = _visit(walk, digest, distance, reader.about(digest), trust)
+        artifact = _visit(walk, digest, distance, _until(as_of, reader.about(digest), digest), trust)
         walk.artifacts[digest] = artifact
         for parent in artifact.parents:
             if parent in seen:
@@ -67,6 +79,25 @@ def trace(subject: Digest, reader: Reader, trust: TrustPolicy, limits: Limits = 
         tuple(sorted(walk.loops | cyclic(artifacts))),
         walk.truncated,
     )
+
+
+def _until(as_of: datetime | None, about: About, artifact: Digest) -> About:
+    if as_of is None:
+        return about
+    late = [item for item in about.arrived if item.since > as_of]
+    findings = [
+        Finding(
+            "evidence.future",
+            f"this statement arrived only at {format_time(item.since)}",
+            item.verified.digest,
+            artifact,
+            item.verified.type,
+            item.verified.signer.id,
+        )
+        for item in late
+    ]
+    arrived = tuple(item for item in about.arrived if item.since <= as_of)
+    return replace(about, arrived=arrived, findings=(*about.findings, *findings))
 
 
 def _visit(walk: _Walk, digest: Digest, distance: int, about: About, trust: TrustPolicy) -> Artifact:

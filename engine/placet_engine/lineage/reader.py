@@ -69,10 +69,9 @@ class EvidenceReader:
         Anybody can wrap a signed statement anew (white space, the other spelling of an ECDSA signature). That must
         make it neither newer, nor unused, nor two.
         """
-        same: defaultdict[tuple[str, bytes], list[Digest]] = defaultdict(list)
+        same: defaultdict[Digest, list[Digest]] = defaultdict(list)
         for item in arrived:
-            verified = item.verified
-            same[verified.signer.key.fingerprint, verified.statement.raw].append(verified.digest)
+            same[item.verified.said].append(item.verified.digest)
         copies: set[Digest] = set()
         for digests in same.values():
             if len(digests) > 1:
@@ -93,8 +92,6 @@ class EvidenceReader:
             )
         try:
             verified = self.verifier.verify(raw, self.trust)
-        except StoreError:
-            raise
         except AttestationError as error:
             return Finding(error.code, str(error), digest, artifact)
         if all(subject.digest != artifact for subject in verified.statement.subjects):

@@ -14,6 +14,7 @@ from typing import Self, Unpack
 from placet_attestations.digests import Digest
 from placet_engine.errors import ConfigurationError, LogError, ProofError
 from placet_engine.log.batch import clock_refusal
+from placet_engine.log.checkpoint import Checkpoint, sign_checkpoint
 from placet_engine.log.entry import (
     Appended,
     Draft,
@@ -88,6 +89,8 @@ class DecisionLog:
             kept = head_file.kept()
             durable = store.head()
             check_head(durable, signer.verifier, name)
+            if kept is None:
+                kept = _first_kept(head_file, durable, signer, name)
             check_kept(kept, durable, store.node)
         except BaseException:
             store.close()
@@ -140,8 +143,15 @@ class DecisionLog:
             raise refused
 
     def newest(self) -> datetime | None:
-        """The greatest time of any entry; None while the log is empty."""
-        return self.head().newest
+        """The greatest time of any entry; None while the log is empty.
+
+        The head row's word is not signed, so the time of the last entry, which is proved, counts beside it.
+        """
+        head = self.head()
+        if not head.size:
+            return None
+        last = columns(parse_leaf(self.prove(head.size - 1).leaf)).time
+        return last if head.newest is None else max(last, head.newest)
 
     def head(self) -> Head:
         """The durable head, its signature checked (once for each head); LogError log.corrupt, log.key_mismatch."""
@@ -257,6 +267,26 @@ def _origin(name: str) -> str:
         return valid_name(name)
     except ProofError as error:
         raise ConfigurationError("log.origin", error.message, hint=error.hint) from error
+
+
+def _first_kept(head_file: HeadFile, durable: Head, signer: NoteSigner, origin: str) -> Checkpoint | None:
+    """Keep the head of an empty log before anything is appended, so that a log without a kept head is one that lost it.
+
+    LogError log.head_missing: whoever may remove that file could otherwise put the store back unseen.
+    """
+    if durable.size == 0:
+        empty = Checkpoint(origin, 0, durable.root)
+        head_file.keep(sign_checkpoint(empty, signer), empty)
+        return empty
+    kept = head_file.kept()  # once more: another process may have begun the log in between
+    if kept is None:
+        raise LogError(
+            "log.head_missing",
+            f"the log holds {durable.size} entries, and its kept head is gone: it cannot be told from one put back",
+            where=str(head_file.path),
+            hint="restore the file; or, when you know that the store is the newest:  placet log checkpoint --keep",
+        )
+    return kept
 
 
 def _unproved(index: int, why: str) -> LogError:

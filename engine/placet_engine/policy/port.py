@@ -59,6 +59,22 @@ class WrongBundle:
 Answer: TypeAlias = Result | Undefined | Refused | TimedOut | Unreachable | WrongBundle
 
 
+class NoEngine:
+    """The engine of a house that has none: it answers nothing, so nothing is ever allowed by it."""
+
+    revision = ""
+
+    def ask(self, input: bytes, *, timeout: float) -> Answer:  # noqa: ARG002 - the port's shape
+        """Always `Unreachable`."""
+        return Unreachable("there is no OPA")
+
+    def close(self) -> None:
+        """Nothing to end."""
+
+
+NO_ENGINE = NoEngine()
+
+
 class PolicyEngine(Protocol):
     """Evaluates one policy set, the one that `revision` names (64 hex digits)."""
 

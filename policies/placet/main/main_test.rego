@@ -60,6 +60,9 @@ _one(statuses, words) := _toy({_report("toy.one", statuses, words)}, {"toy.one"}
 
 test_allow_when_everything_is_in_order if {
 	answer := t.decide(t.case(t.model))
+	answer.version == 1
+	answer.gate == "promote/production"
+	answer.subject == t.digest("model")
 	answer.verdict == "allow"
 	answer.would == "allow"
 	answer.mode == "enforce"
@@ -271,6 +274,15 @@ test_production_wants_two_principals_for_a_waiver if {
 
 test_a_gate_may_accept_no_waiver if {
 	_status(t.case_with(_waived_by(_both), _gate("waivers", {"accepted": false, "principals": 1}))) == "fail"
+}
+
+test_a_waiver_is_for_one_artifact if {
+	world := json.patch(_waived_by(_both), [{
+		"op": "replace",
+		"path": ["statements", "waiver/board", "subjects"],
+		"value": ["raw.csv"],
+	}])
+	_status(t.case(world)) == "fail"
 }
 
 test_waivers_that_do_not_hold if {

@@ -163,9 +163,9 @@ splits := {
 		"inputs": {"train": digest("train.csv"), "test": digest("test.csv")},
 		"finished": "2026-11-22T07:59:00Z",
 		"results": {
-			"rows.train": {"metric": "rows", "value": 455, "sample_size": 569},
-			"rows.test": {"metric": "rows", "value": 114, "sample_size": 569},
-			"overlap.rows": {"metric": "overlap", "value": 0, "sample_size": 569},
+			"rows.train": {"metric": "rows", "value": 455, "sample_size": 455},
+			"rows.test": {"metric": "rows", "value": 114, "sample_size": 114},
+			"overlap.rows": {"metric": "rows", "value": 0, "sample_size": 569},
 		},
 	},
 }
@@ -200,6 +200,22 @@ model := {
 	"truncated": false,
 	"unpinned": [],
 }
+
+# The same model, trained on further data too, of which its owner and the evaluator speak well.
+model_fed_more := json.patch(model, [
+	{
+		"op": "add",
+		"path": ["statements", "training", "body", "dependencies", digest("extra.csv")],
+		"value": {"name": "data/extra.csv", "role": "dataset"},
+	},
+	{"op": "add", "path": ["statements", "extra"], "value": dataset("extra.csv", "raw")},
+	{"op": "add", "path": ["statements", "extra splits"], "value": splits_of("extra.csv", "test.csv")},
+])
+
+splits_of(train, test) := json.patch(splits, [
+	{"op": "replace", "path": ["subjects"], "value": [train, test]},
+	{"op": "replace", "path": ["body", "inputs"], "value": {"train": digest(train), "test": digest(test)}},
+])
 
 # The same model in an image, at the same gate.
 image := json.patch(model, [

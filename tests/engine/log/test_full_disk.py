@@ -19,24 +19,25 @@ from placet_engine.log.sqlite import SqliteLogStore
 from tests.engine.log.making import SIGNER, bounded_files, decision, later, open_log
 
 BIG = 400
+BALLAST = 700_000
 
 
 @contextmanager
-def small_disk(folder: Path) -> Iterator[Callable[[], None]]:
-    """A file system of 2 MB where this process may mount one, else a bound on the size of its files.
+def small_disk(folder: Path, room: int = 1_300_000) -> Iterator[Callable[[], None]]:
+    """A file system with that many free bytes where this process may mount one, else a bound on the size of its files.
 
     What it yields makes room.
     """
-    mounted = ["mount", "-t", "tmpfs", "-o", "size=2m", "none", str(folder)]
+    mounted = ["mount", "-t", "tmpfs", "-o", f"size={room + BALLAST}", "none", str(folder)]
     if os.geteuid() == 0 and subprocess.run(mounted, capture_output=True, check=False).returncode == 0:
         try:
             ballast = folder / "ballast"
-            ballast.write_bytes(bytes(700_000))
+            ballast.write_bytes(bytes(BALLAST))
             yield ballast.unlink
         finally:
             subprocess.run(["umount", str(folder)], check=True)
     else:
-        with bounded_files(1_300_000) as lift:
+        with bounded_files(room) as lift:
             yield lift
 
 

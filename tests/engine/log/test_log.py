@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from placet_engine.errors import ConfigurationError, LogError
 from placet_engine.log.keyfile import create_log_key
 from placet_engine.log.limits import LogLimits
 from placet_engine.log.log import DecisionLog
+from placet_engine.log.store import Head
 from tests.engine.log.making import (
     MODEL,
     NOW,
@@ -105,9 +107,44 @@ def test_a_store_that_was_put_back_is_refused_at_opening(tmp_path: Path) -> None
     with pytest.raises(LogError) as caught:
         open_log(tmp_path)
     assert code_of(caught) == "log.rolled_back"
-    # The copy without the kept head is a log like any other: that is what the head is for.
+    # Without the kept head nobody could tell: so a log that lost it is closed until somebody answers for it.
     (tmp_path / "head").unlink()
+    with pytest.raises(LogError) as caught:
+        open_log(tmp_path)
+    assert code_of(caught) == "log.head_missing"
+
+
+def test_an_empty_log_keeps_a_head_before_anything_is_appended(tmp_path: Path) -> None:
     open_log(tmp_path).close()
+    assert (tmp_path / "head").exists()
+    open_log(tmp_path).close()
+
+
+def test_a_log_that_another_process_began_meanwhile_is_no_log_that_lost_its_head(tmp_path: Path) -> None:
+    class Begun(MemoryLogStore):
+        """Between the look at the kept head and the look at the store, somebody else appends."""
+
+        theirs: Head | None = None
+
+        def head(self) -> Head:
+            if self.theirs is None:
+                with DecisionLog.over(MemoryLogStore(), SIGNER, tmp_path / "head") as log:
+                    log.append(decision(1))
+                    self.theirs = log.head()
+            return self.theirs
+
+    DecisionLog.over(Begun(), SIGNER, tmp_path / "head").close()
+
+
+def test_the_time_of_the_last_entry_counts_beside_the_word_of_the_head_row(tmp_path: Path) -> None:
+    filled(tmp_path, 3)
+    with sqlite3.connect(tmp_path / "log.db") as connection:
+        connection.execute("UPDATE log_head SET newest = '2020-01-01T00:00:00.000000Z'")
+    connection.close()
+    with open_log(tmp_path) as log:
+        newest = log.newest()
+    assert newest is not None
+    assert newest.year == 2026
 
 
 def test_a_kept_head_that_appears_while_the_log_is_open_stops_it(tmp_path: Path) -> None:

@@ -22,6 +22,11 @@ problems[digest] contains "role" if {
 	not facts.signed_as(digest, settings.roles.approver)
 }
 
+problems[digest] contains "role" if {
+	some digest in candidates
+	not input.statements[digest].body.role in settings.roles.approver
+}
+
 problems[digest] contains "kind" if {
 	some digest in candidates
 	not input.statements[digest].body.kind == "change"
@@ -30,6 +35,21 @@ problems[digest] contains "kind" if {
 problems[digest] contains "ticket" if {
 	some digest in candidates
 	not _has_ticket(input.statements[digest].body)
+}
+
+problems[digest] contains "conditions" if {
+	some digest in candidates
+	count(object.get(input.statements[digest].body, "conditions", [])) > 0
+}
+
+problems[digest] contains "version" if {
+	some digest in candidates
+	object.get(input.statements[digest].body, ["change", "to"], input.subject) != input.subject
+}
+
+problems[digest] contains "rule" if {
+	some digest in candidates
+	object.get(input.statements[digest].body, ["scope", "rule"], null) != null
 }
 
 problems[digest] contains flaw if {

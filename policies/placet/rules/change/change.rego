@@ -12,7 +12,8 @@ import data.placet.lib.result
 # description: |
 #   An admitted approval of the subject holds: signed under an approver's role, of kind change, decision approve, for
 #   this gate and environment, with a ticket, inside its window of time, and its principal neither asks at the gate
-#   nor made anything in the lineage.
+#   nor made anything in the lineage. It is about this version where it names one, about no single rule, and
+#   without conditions.
 # custom:
 #   code: change.approved
 #   failure_msg: "no valid approval for gate {gate}"
@@ -23,6 +24,9 @@ import data.placet.lib.result
 #     trust.role_missing: "there is one by {signer}, but its signer may not approve ({finding})"
 #     role: "there is one by {signer}, but not under a role \"{approver}\""
 #     kind: "there is one by {signer}, but it is of another kind than change"
+#     conditions: "there is one by {signer}, but it holds under conditions that nothing here can check"
+#     version: "there is one by {signer}, but it is for another version"
+#     rule: "there is one by {signer}, but it is about one rule"
 #     ticket: "there is one by {signer}, but it names no change ticket"
 #     decision: "there is one by {signer}, but it does not approve"
 #     gate: "there is one by {signer}, but it is for gate {scope_gate}"

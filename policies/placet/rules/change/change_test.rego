@@ -38,6 +38,9 @@ cases["change.approved"] := {
 	"pass": {
 		"an approval that holds": t.case(t.model),
 		"for any environment": t.case(_lacking(["scope", "environment"])),
+		"of this version": t.case(_approval(["change"], {"from": t.digest("older"), "to": t.digest("model")})),
+		"of a change from another version": t.case(_approval(["change"], {"from": t.digest("older")})),
+		"with an empty list of conditions": t.case(_approval(["conditions"], [])),
 		"without a beginning": t.case(_lacking(["validFrom"])),
 		"beginning this very second": t.case(_approval(["validFrom"], "2026-11-23T21:30:00Z")),
 		"beside a rejection by somebody else": t.case(t.set_body(_two, "second", ["decision"], "reject")),
@@ -56,8 +59,15 @@ cases["change.approved"] := {
 		"another gate": t.case(_approval(["scope", "gate"], "promote/staging")),
 		"no gate": t.case(_lacking(["scope", "gate"])),
 		"another environment": t.case(_approval(["scope", "environment"], "staging")),
+		"in another role": t.case(_approval(["role"], "observer")),
+		"under conditions": t.case(_approval(["conditions"], ["only after the audit"])),
+		"of another version": t.case(_approval(["change"], {"to": t.digest("older")})),
+		"about one rule": t.case(_approval(["scope", "rule"], "env.locked")),
 		"no ticket": t.case(_approval(["ticket", "id"], " ")),
 		"no ticket system": t.case(_lacking(["ticket", "system"])),
+		"an empty ticket system": t.case(_approval(["ticket", "system"], " ")),
+		"a ticket that is no text": t.case(_approval(["ticket", "id"], 1042)),
+		"a ticket system that is no text": t.case(_approval(["ticket", "system"], {})),
 		"not yet": t.case(_approval(["validFrom"], "2026-11-23T21:30:01Z")),
 		"no longer": t.case(_approval(["validUntil"], "2026-11-23T21:30:00Z")),
 		"without an end": t.case(_lacking(["validUntil"])),
@@ -150,6 +160,15 @@ test_why_a_candidate_does_not_hold if {
 		"there is one by risk-officer, but with no authenticated caller",
 		"it cannot be told from the requester's",
 	])]
+	_notes(_approval(["conditions"], ["only after the audit"])) == [concat(" ", [
+		"there is one by risk-officer,",
+		"but it holds under conditions that nothing here can check",
+	])]
+	_notes(_approval(["change"], {"to": t.digest("older")})) == [concat(" ", [
+		"there is one by risk-officer,",
+		"but it is for another version",
+	])]
+	_notes(_approval(["scope", "rule"], "env.locked")) == ["there is one by risk-officer, but it is about one rule"]
 	_notes(_approval(["kind"], "design-review")) == ["there is one by risk-officer, but it is of another kind than change"]
 	_notes(_approval(["decision"], "reject")) == ["there is one by risk-officer, but it does not approve"]
 	_notes(_approval(["ticket"], {})) == ["there is one by risk-officer, but it names no change ticket"]
@@ -157,6 +176,11 @@ test_why_a_candidate_does_not_hold if {
 		"there is one by risk-officer,",
 		`but not under a role "approver"`,
 	])]
+}
+
+test_a_waiver_explains_no_approval if {
+	world := t.with_statement(t.without(t.model, {"approval"}), "waiver", t.waiver(t.ci, "model", "env.locked"))
+	not t.check(t.case(world), "change.approved").results[0].notes
 }
 
 test_refused_approval_is_shown if {
@@ -213,6 +237,22 @@ test_allow_reserves_again_what_it_used_before if {
 test_allow_reserves_what_is_for_the_ticket if {
 	world := t.set_body(_two, "approval", ["ticket", "id"], "CHG-1")
 	t.decide(t.case(world)).reserve == [t.statement("second")]
+}
+
+test_evidence_is_what_the_outcome_rests_on if {
+	every code in {"change.approved", "change.approval_used", "change.role_quorum", "change.ticket_matches"} {
+		t.check(t.case(t.model), code).results[0].evidence == [t.statement("approval")]
+	}
+}
+
+test_a_gate_without_approvals_reserves_none if {
+	world := json.patch(_approval(["scope"], {"gate": "register"}), [{
+		"op": "replace",
+		"path": ["gate"],
+		"value": "register",
+	}])
+	t.decide(t.case(world)).verdict == "allow"
+	t.decide(t.case(world)).reserve == []
 }
 
 test_deny_and_dry_run_reserve_nothing if {

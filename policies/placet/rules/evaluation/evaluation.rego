@@ -29,6 +29,9 @@ import data.placet.settings
 #     below: "suite {suite}: {metric} is {value}, wanted is at least {limit}"
 #     above: "suite {suite}: {metric} is {value}, wanted is at most {limit}"
 #     absent: "suite {suite} does not report {metric}"
+#     unlike: "suite {suite}: what it reports as {metric} is another metric, of a slice, or of no rows"
+#     other: "there is one by {signer}, but it does not name this as the one model that it measured"
+#     repeated: "there is one by {signer}, but it names more than one {roles}"
 #     not_evaluator: "there is one by {signer}, but not under a role \"{evaluator}\""
 #   severity: error
 #   controls: [EU-AI-ACT-15.1, ISO-42001-A.6.2.4, NIST-AI-RMF-MEASURE-2.3]
@@ -74,16 +77,17 @@ report contains result.report(rego.metadata.chain(), measurements.evaluated, jud
 # METADATA
 # title: The model was evaluated on the held-out split
 # description: |
-#   The newest evaluations used, as role test, a digest that a clean splits measurement names as the test split of
-#   the model's training data, and that was not trained on.
+#   The newest evaluations used, as role test, one digest, which clean splits measurements name as the test split of
+#   every dataset that the model was trained on, and which is none of them.
 # custom:
 #   code: quality.evaluated_on_pinned_split
 #   failure_msg: "{label} was not evaluated on the test split of its training data"
 #   not_applicable: no evaluation
 #   solution: "measure the splits, then evaluate on the test split:  placet measure splits --train FILE --test FILE"
 #   notes:
-#     unpinned: "it was evaluated on {test}, which no clean splits measurement names as the test split"
+#     unpinned: "it was evaluated on {test}, which is not, by clean splits measurements, the test split of all training data"
 #     trained_on: "it was evaluated on {test}, on which it was trained"
+#     several: "the evaluation names more than one test split"
 #     unnamed: "the evaluation does not say on which data"
 #   severity: error
 #   controls: [EU-AI-ACT-15.1, ISO-42001-A.6.2.4]
@@ -115,7 +119,16 @@ _judgement(model) := result.exists(set(), {"message": "missing", "notes": _refus
 _refused(model) := facts.refused("measurement", model) | {note |
 	some digest in facts.of_type("measurement", model)
 	input.statements[digest].body.kind == "evaluation"
-	note := {"note": "not_evaluator", "values": {"signer": facts.signers(digest)}}
+	some problem, found in {
+		"not_evaluator": {1 | not facts.signed_as(digest, settings.roles.evaluator)},
+		"other": {1 | not input.statements[digest].body.inputs.model == model},
+		"repeated": measurements.repeated(digest),
+	}
+	count(found) > 0
+	note := {"note": problem, "values": {
+		"signer": facts.signers(digest),
+		"roles": concat(", ", sort(measurements.repeated(digest))),
+	}}
 }
 
 _thresholds(digest) := object.get(settings.evaluation.thresholds, suite, others) if {
@@ -135,11 +148,12 @@ _meets(digest) if {
 	}
 }
 
-# What explains. A metric that is no number explains nothing: the evaluation could not be evaluated.
+# What explains. A value that is no number explains nothing: the evaluation could not be evaluated.
 _shortfalls(digest) := union({_notes(digest, metric, limits) | some metric, limits in _thresholds(digest)})
 
 _notes(digest, metric, limits) := union({
-	{_note("absent", digest, metric, "") | not input.statements[digest].body.results[metric]},
+	{_note("absent", digest, metric, "") | not measurements.reported(digest, metric)},
+	{_note("unlike", digest, metric, "") | measurements.reported(digest, metric); not measurements.counting(digest, metric)},
 	{_note("below", digest, metric, limits.min) | _number(digest, metric) < limits.min},
 	{_note("above", digest, metric, limits.max) | _number(digest, metric) > limits.max},
 })
@@ -152,9 +166,12 @@ _number(digest, metric) := value if {
 _note(key, digest, metric, limit) := {"note": key, "values": {
 	"suite": input.statements[digest].body.suite.name,
 	"metric": metric,
-	"value": object.get(input.statements[digest].body.results, [metric, "value"], "absent"),
+	"value": value,
 	"limit": limit,
-}}
+}} if {
+	values := [value | value := measurements.result(digest, metric)]
+	value := array.concat(values, ["absent"])[0]
+}
 
 # Nobody who signed as the model's producer also signed the evaluation as its evaluator.
 default _independent(_, _) := false
@@ -167,6 +184,8 @@ _independent(digest, model) if {
 
 _split_problems(digest, model) := {{"note": "unnamed"}} if {
 	not input.statements[digest].body.inputs.test
+} else := {{"note": "several"}} if {
+	"test" in measurements.repeated(digest)
 } else := {note |
 	test := input.statements[digest].body.inputs.test
 	some problem in _test_problems(test, model)
@@ -177,13 +196,7 @@ _test_problems(test, model) := {problem |
 	some problem, found in {"trained_on": test in _trained_on(model), "unpinned": not_held_out}
 	found
 } if {
-	not_held_out := count({test} & _held_out(model)) == 0
+	not_held_out := count({test} & object.get(measurements.held_out, model, set())) == 0
 }
 
 _trained_on(model) := object.get(measurements.training_data, model, set())
-
-# The test splits that clean splits measurements name for the model's training data.
-_held_out(model) := {input.statements[split].body.inputs.test |
-	some split in object.get(measurements.splits, model, set())
-	measurements.clean(split)
-}

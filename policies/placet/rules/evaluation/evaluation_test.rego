@@ -22,6 +22,29 @@ _later_by(who) := t.with_statement(
 	_by(who, "2026-11-23T10:05:00Z"),
 )
 
+# An image with two models, of which only the first was evaluated, and only its data was split.
+_two_models := json.patch(t.image, [
+	{
+		"op": "add",
+		"path": ["statements", "packaging", "body", "dependencies", t.digest("second")],
+		"value": {"name": "second.joblib", "role": "model"},
+	},
+	{"op": "add", "path": ["statements", "second"], "value": object.union(
+		object.remove(t.training, ["subjects", "body"]),
+		{"subjects": ["second"], "body": object.union(
+			object.remove(t.training.body, ["dependencies"]),
+			{"dependencies": {t.digest("raw.csv"): {"name": "data/raw.csv", "role": "dataset"}}},
+		)},
+	)},
+])
+
+_second_evaluated := t.with_statement(_two_models, "second evaluation", json.patch(t.evaluation("test.csv", 0.97), [
+	{"op": "replace", "path": ["subjects"], "value": ["second"]},
+	{"op": "replace", "path": ["body", "inputs", "model"], "value": t.digest("second")},
+]))
+
+_unreadable_above := t.case_with(_accuracy("0.97"), _thresholds({"*": {"accuracy": {"max": 1}}}))
+
 _robust := json.patch(t.evaluation("test.csv", 0.95), [{
 	"op": "replace",
 	"path": ["body", "suite", "name"],
@@ -31,6 +54,12 @@ _robust := json.patch(t.evaluation("test.csv", 0.95), [{
 _with_robust := t.with_statement(t.model, "robust", _robust)
 
 _trainer_evaluates := {"id": "ci", "principal": "ci@example.org", "roles": ["evaluator"]}
+
+_accuracy_as(result) := t.set_body(t.model, "evaluation", ["results", "accuracy"], result)
+
+_macro := t.set_body(t.model, "evaluation", ["results", "recall"], {"metric": "recall_macro", "value": 0.95})
+
+_second_input(role) := t.set_body(t.model, "evaluation", ["inputs", concat("", [role, "#2"])], t.digest(role))
 
 _test(digest) := t.set_body(t.model, "evaluation", ["inputs", "test"], digest)
 
@@ -49,6 +78,8 @@ cases["quality.evaluation_threshold"] := {
 			"earlier",
 			object.union(t.evaluation("test.csv", 0.1), {"since": "2026-11-22T10:00:00Z"}),
 		)),
+		"of an unknown number of rows": t.case(_accuracy_as({"metric": "accuracy", "value": 0.95})),
+		"a mean over classes, asked for as one": t.case_with(_macro, _thresholds({"*": {"recall_macro": {"min": 0.9}}})),
 		"a suite with thresholds of its own is not held to the others": t.case_with(
 			_with_robust,
 			_thresholds({"*": {"accuracy": {"min": 0.96}}, "robust": {"accuracy": {"min": 0.9}}}),
@@ -60,8 +91,21 @@ cases["quality.evaluation_threshold"] := {
 	},
 	"fail": {
 		"below": t.case(_accuracy(0.89)),
+		"a percentage where a share belongs": t.case(_accuracy(97)),
 		"above what is believable": t.case_with(t.model, _thresholds({"*": {"accuracy": {"max": 0.96}}})),
+		"another model in the image was not evaluated": t.case(_two_models),
+		"an evaluation of another model, which does not say of which": t.case(json.patch(_second_evaluated, [
+			{"op": "remove", "path": ["statements", "evaluation"]},
+			{"op": "remove", "path": ["statements", "second evaluation", "body", "inputs", "model"]},
+		])),
 		"the metric is missing": t.case_with(t.model, _thresholds({"*": {"f1": {"min": 0.9}}})),
+		"another metric under its name": t.case(_accuracy_as({"metric": "accuracy_top5", "value": 0.99})),
+		"a mean over classes, asked for as another": t.case_with(_macro, _thresholds({"*": {"recall": {"min": 0.9}}})),
+		"of a slice": t.case(_accuracy_as({"metric": "accuracy", "value": 0.99, "slice": "easy"})),
+		"of no rows": t.case(_accuracy_as({"metric": "accuracy", "value": 0.99, "sample_size": 0})),
+		"which does not say of which model": t.case(t.drop_body(t.model, "evaluation", ["inputs", "model"])),
+		"of two models": t.case(_second_input("model")),
+		"on two predictions": t.case(_second_input("predictions")),
 		"no evaluation": t.case(t.without(t.model, {"evaluation"})),
 		"only by somebody who may not evaluate": t.case(t.signed_by(t.model, "evaluation", t.ci)),
 		"of another model": t.case(t.set_body(t.model, "evaluation", ["inputs", "model"], t.digest("better"))),
@@ -79,6 +123,7 @@ cases["quality.evaluation_threshold"] := {
 	},
 	"skipped": {
 		"a value that is no number": t.case(_accuracy("0.97")),
+		"a value that is no number, with a greatest value": _unreadable_above,
 		"a result without a value": t.case(t.drop_body(t.model, "evaluation", ["results", "accuracy", "value"])),
 	},
 	"not_applicable": {"no model": t.case(t.data_at_register)},
@@ -105,11 +150,39 @@ cases["quality.evaluator_independent"] := {
 }
 
 cases["quality.evaluated_on_pinned_split"] := {
-	"pass": {"the test split": t.case(t.model)},
+	"pass": {
+		"the test split": t.case(t.model),
+		"the test split of both training datasets": t.case(t.model_fed_more),
+	},
 	"fail": {
+		"the test split of one of two training datasets": t.case(t.without(t.model_fed_more, {"extra splits"})),
+		"another test split of the second training dataset": t.case(t.with_statement(
+			t.model_fed_more,
+			"extra splits",
+			t.splits_of("extra.csv", "other.csv"),
+		)),
+		"the test split of the one, which is the other": t.case(json.patch(t.model_fed_more, [
+			{"op": "replace", "path": ["statements", "evaluation"], "value": t.evaluation("extra.csv", 0.97)},
+			{"op": "replace", "path": ["statements", "splits"], "value": t.splits_of("train.csv", "extra.csv")},
+			{"op": "replace", "path": ["statements", "extra splits"], "value": t.splits_of("extra.csv", "extra.csv")},
+		])),
+		"an expired splits measurement": t.case(t.set_body(t.model, "splits", ["valid_until"], "2026-11-23T21:30:00Z")),
+		"the test split, and the same again": t.case(t.set_body(
+			t.model,
+			"evaluation",
+			["inputs", "test#2"],
+			t.digest("test.csv"),
+		)),
 		"data that nobody pinned": t.case(_test(t.digest("cherries.csv"))),
 		"the training split": t.case(_test(t.digest("train.csv"))),
 		"no data": t.case(t.drop_body(t.model, "evaluation", ["inputs", "test"])),
+		"the test split, and the training split beside it": t.case(t.set_body(
+			t.model,
+			"evaluation",
+			["inputs", "test#2"],
+			t.digest("train.csv"),
+		)),
+		"the test split of another model's data": t.case(_second_evaluated),
 		"no splits measurement": t.case(t.without(t.model, {"splits"})),
 		"a splits measurement with overlap": t.case(t.set_body(
 			t.model,
@@ -148,6 +221,16 @@ test_no_evaluation_says_so_and_why if {
 	suite.message == sprintf("no signed evaluation of churn-model %s with suite robust", [t.short("model")])
 }
 
+test_only_an_evaluation_of_the_model_explains if {
+	world := t.with_statement(t.without(t.model, {"evaluation"}), "drift", object.union(
+		object.remove(t.evaluation("test.csv", 0.97), ["body"]),
+		{"body": {"kind": "drift", "suite": {"name": "drift", "version": "1"}, "inputs": {}, "results": {}}},
+	))
+	not t.check(t.case(world), "quality.evaluation_threshold").results[0].notes
+	second := t.check(t.case(t.signed_by(_two_models, "evaluation", t.ci)), "quality.evaluation_threshold")
+	{row.target: count(row.notes) | some row in second.results; row.notes} == {t.digest("model"): 1}
+}
+
 test_what_cannot_be_read_is_skipped_with_its_evidence if {
 	found := t.check(t.case(_accuracy("0.97")), "quality.evaluation_threshold")
 	found.results[0].notes == ["a statement is there, but what the rule has to read in it cannot be evaluated"]
@@ -164,11 +247,30 @@ test_split_problems_are_told_apart if {
 	trained_on := t.check(t.case(_test(t.digest("train.csv"))), "quality.evaluated_on_pinned_split")
 	trained_on.results[0].notes == [
 		sprintf("it was evaluated on data/%s, on which it was trained", [train]),
-		sprintf("it was evaluated on data/%s, which no clean splits measurement names as the test split", [train]),
+		sprintf(
+			"it was evaluated on data/%s, which is not, by clean splits measurements, the test split of all training data",
+			[train],
+		),
 	]
 	unnamed := t.check(
 		t.case(t.drop_body(t.model, "evaluation", ["inputs", "test"])),
 		"quality.evaluated_on_pinned_split",
 	)
 	unnamed.results[0].notes == ["the evaluation does not say on which data"]
+}
+
+_notes(world, code) := t.check(t.case(world), code).results[0].notes
+
+test_what_does_not_count_says_why if {
+	code := "quality.evaluation_threshold"
+	_notes(_accuracy_as({"metric": "accuracy", "value": 0.99, "slice": "easy"}), code) == [concat(" ", [
+		"suite holdout: what it reports as accuracy",
+		"is another metric, of a slice, or of no rows",
+	])]
+	_notes(_second_input("model"), code) == ["there is one by evaluator, but it names more than one model"]
+	_notes(t.drop_body(t.model, "evaluation", ["inputs", "model"]), code) == [concat(" ", [
+		"there is one by evaluator,",
+		"but it does not name this as the one model that it measured",
+	])]
+	_notes(_second_input("test"), "quality.evaluated_on_pinned_split") == ["the evaluation names more than one test split"]
 }

@@ -12,15 +12,18 @@ import data.placet.settings
 
 # METADATA
 # title: The evaluation is fresh
-# description: The newest evaluations ended, and arrived here, within the age that the settings allow.
+# description: The newest evaluations ended, and arrived here, within the age that the settings allow, and still hold.
 # custom:
 #   code: quality.evaluation_fresh
 #   failure_msg: "the evaluation of {label} is older than {days} days"
+#   messages:
+#     expired: "the evaluation of {label} is no longer valid"
 #   not_applicable: no evaluation
 #   solution: >-
 #     a role "{evaluator}" measures again and signs:  placet measure evaluation --model {path}
 #     --labels FILE --predictions FILE
 #   notes:
+#     expired: "suite {suite} was valid only until {until}"
 #     age: "suite {suite} ended {finished} and arrived {since}"
 #   severity: error
 #   controls: [EU-AI-ACT-72.1, NIST-AI-RMF-MEASURE-2.4]
@@ -33,10 +36,14 @@ report contains result.report(rego.metadata.chain(), measurements.evaluated, jud
 		some model in measurements.evaluated
 		newest := measurements.newest[model]
 		stale := {digest | some digest in newest; not _fresh(input.statements[digest])}
-		judgement := result.holds(count(stale) == 0, {
+		expired := {digest | some digest in newest; measurements.expired(digest)}
+		judgement := result.holds(count(stale | expired) == 0, {
 			"evidence": newest,
+			"message": {true: "expired", false: ""}[count(stale) == 0],
 			"values": {"days": settings.freshness.evaluation_days},
-			"notes": {_age(input.statements[digest]) | some digest in stale},
+			"notes": ({_age(input.statements[digest]) | some digest in stale} | {_end(input.statements[digest]) |
+				some digest in expired
+			}),
 		})
 	}
 }
@@ -109,6 +116,11 @@ _age(statement) := {"note": "age", "values": {
 	"suite": statement.body.suite.name,
 	"finished": object.get(statement.body, "finished", "at no recorded time"),
 	"since": statement.since,
+}}
+
+_end(statement) := {"note": "expired", "values": {
+	"suite": statement.body.suite.name,
+	"until": statement.body.valid_until,
 }}
 
 _retention(statement) := object.get(input.statements[statement].body, "retentionUntil", "")

@@ -9,11 +9,14 @@ _at(now) := json.patch(t.model, [{"op": "replace", "path": ["now"], "value": now
 
 _retention(until) := t.set_body(t.model, "train", ["retentionUntil"], until)
 
+_until(moment) := t.set_body(t.model, "evaluation", ["valid_until"], moment)
+
 _ticket(id) := json.patch(t.model, [{"op": "add", "path": ["request", "context", "ticket"], "value": id}])
 
 cases["quality.evaluation_fresh"] := {
 	"pass": {
 		"yesterday's": t.case(t.model),
+		"valid for another second": t.case(_until("2026-11-23T21:30:01Z")),
 		"on its last day": t.case(_at("2027-02-20T10:00:30Z")),
 		"a newer one of the same suite": t.case(t.with_statement(
 			_at("2027-03-01T00:00:00Z"),
@@ -25,10 +28,18 @@ cases["quality.evaluation_fresh"] := {
 		)),
 	},
 	"fail": {
+		"no longer valid": t.case(_until("2026-11-23T21:30:00Z")),
+		"valid until no moment": t.case(_until("soon")),
 		"too old": t.case(_at("2027-02-20T10:00:31Z")),
 		"old, and sent in again today": t.case(t.set_body(t.model, "evaluation", ["finished"], "2026-01-01T00:00:00Z")),
 		"dated after its arrival": t.case(t.set_body(t.model, "evaluation", ["finished"], "2026-11-22T10:10:01Z")),
 		"without an end": t.case(t.drop_body(t.model, "evaluation", ["finished"])),
+		"arrived too long ago, by a clock that was slow": t.case(t.set_body(
+			_at("2027-02-20T10:05:01Z"),
+			"evaluation",
+			["finished"],
+			"2026-11-22T10:06:00Z",
+		)),
 		"arrived too long ago": t.case_with(t.model, [t.set_setting(["freshness", "evaluation_days"], 1)]),
 	},
 	"not_applicable": {
@@ -71,6 +82,16 @@ test_age_is_shown if {
 	found := t.check(t.case(_at("2027-03-01T00:00:00Z")), "quality.evaluation_fresh")
 	found.message == sprintf("the evaluation of churn-model %s is older than 90 days", [t.short("model")])
 	found.results[0].notes == ["suite holdout ended 2026-11-22T10:00:30Z and arrived 2026-11-22T10:05:00Z"]
+}
+
+test_end_of_validity_is_shown if {
+	found := t.check(t.case(_until("2026-11-23T00:00:00Z")), "quality.evaluation_fresh")
+	found.message == sprintf("the evaluation of churn-model %s is no longer valid", [t.short("model")])
+	found.results[0].notes == ["suite holdout was valid only until 2026-11-23T00:00:00Z"]
+}
+
+test_evidence_is_the_newest_evaluation if {
+	t.check(t.case(t.model), "quality.evaluation_fresh").results[0].evidence == [t.statement("evaluation")]
 }
 
 test_end_of_retention_is_shown if {

@@ -48,7 +48,13 @@ cases["lineage.closed"] := {
 		"down to raw data, code and locks": t.case(t.model),
 		"through an image": t.case(t.image),
 		"raw data itself": t.case(t.data_at_register),
+		"something that is only ever used as code, whatever its owner calls it": t.case(t.with_statement(
+			_used_as("notes.csv", "code"),
+			"notes",
+			t.dataset("notes.csv", "derived"),
+		)),
 		"an accepted base model": t.case_with(_used_as("base", "base-model"), _base_accepted),
+		"a dataset without an owner's statement, which data.origin_known judges": t.case(t.without(t.model, {"raw"})),
 		"a dataset that names its source": t.case(t.set_body(
 			t.without(t.model, {"splitting"}),
 			"train",
@@ -59,6 +65,35 @@ cases["lineage.closed"] := {
 	"fail": {
 		"derived data, and nothing says from what": t.case(t.without(t.model, {"splitting"})),
 		"a derived dataset as the subject": t.case(t.set_body(t.data_at_register, "raw", ["kind"], "derived")),
+		"derived data beside raw data": t.case(t.with_statement(
+			t.set_body(
+				t.without(t.model, {"splitting"}),
+				"training",
+				["dependencies", t.digest("raw.csv")],
+				{"name": "data/raw.csv", "role": "dataset"},
+			),
+			"splitting of nothing",
+			t.splits,
+		)),
+		"derived data that is called code elsewhere": t.case(t.set_body(
+			t.without(t.image, {"splitting"}),
+			"packaging",
+			["dependencies", t.digest("train.csv")],
+			{"name": "train.csv", "role": "code"},
+		)),
+		"a model that its owner calls raw data": t.case(t.with_statement(
+			t.without(t.image, {"training"}),
+			"model as data",
+			t.dataset("model", "raw"),
+		)),
+		"a model that is called code elsewhere": t.case(json.patch(t.without(t.image, {"training"}), [
+			{"op": "add", "path": ["statements", "again"], "value": t.packaging},
+			{
+				"op": "add",
+				"path": ["statements", "again", "body", "dependencies", t.digest("model"), "role"],
+				"value": "code",
+			},
+		])),
 		"a base model that nobody accepted": t.case(_used_as("base", "base-model")),
 		"a model in the image that nobody trained": t.case(t.without(t.image, {"training"})),
 		"something used in a role that needs an account": t.case(_used_as("thing", "surprise")),
@@ -131,6 +166,11 @@ cases["lineage.not_revoked"] := {
 }
 
 test_cases if t.surprises(cases) == set()
+
+test_only_the_ends_of_the_lineage_are_looked_at if {
+	targets := {row.target | some row in t.check(t.case(t.model), "lineage.closed").results}
+	targets == {t.digest(name) | some name in {"model", "raw.csv", "code", "lock"}}
+}
 
 test_unknown_subject_gets_the_first_step if {
 	found := t.check(t.case(t.stranger), "lineage.subject_known")
