@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from placet_api.errors import UsageError
+from placet_api.local import Local
 from placet_api.paths import exists
 from placet_attestations.digests import Digest
 
@@ -18,16 +19,6 @@ _PREFIX_DIGITS = 12
 LAYOUT = "oci-layout:"
 REGISTRY = "oci:"
 SHA256 = "sha256:"
-
-
-@dataclass(frozen=True, slots=True)
-class Local:
-    """Something on this machine's disk with its identity. `commit` is set for code that git knows."""
-
-    label: str
-    digest: Digest
-    form: str
-    commit: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

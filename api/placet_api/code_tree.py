@@ -6,8 +6,8 @@ import os
 import subprocess
 from pathlib import Path
 
-from placet_api.artifacts import Local
 from placet_api.errors import UsageError
+from placet_api.local import Local
 from placet_api.project import STATE
 from placet_attestations.digests import Digest, hash_file
 from placet_attestations.trees import Entry, identify, manifest_text
@@ -16,17 +16,25 @@ from placet_attestations.trees import Entry, identify, manifest_text
 def identify_code(path: Path) -> Local:
     """Directory identity (design.md section 3) over the tracked files as they lie there, with the commit.
 
-    Outside a git work tree: every file but Placet's own state. Raises `IdentityError`, `UsageError` `code.empty`.
+    Outside a git work tree: every file but Placet's own state. Raises `IdentityError`, `UsageError`.
     """
-    tracked = _git(path, "ls-files", "-z")
-    if tracked is None:
+    listed = _git(path, "ls-files", "-z")
+    if listed is None or listed.returncode != 0:
+        if listed is not None and _in_work_tree(path):
+            # Another identity in silence would be worse than none: "dubious ownership", a broken index.
+            raise UsageError(
+                "code.git",
+                "git knows this folder, and does not say what it tracks",
+                where=str(path),
+                hint=f"see what it says:  git -C {path} ls-files",
+            )
         entries = tuple(entry for entry in identify(path).entries if not entry.path.startswith(f"{STATE}/"))
         commit = None
     else:
-        names = [os.fsdecode(name) for name in tracked.split(b"\0") if name]
+        names = [os.fsdecode(name) for name in listed.stdout.split(b"\0") if name]
         entries = tuple(_entry(path, name) for name in names if (path / name).exists())
         head = _git(path, "rev-parse", "HEAD")
-        commit = None if head is None else head.decode().strip()
+        commit = None if head is None or head.returncode != 0 else head.stdout.decode().strip()
     if not entries:
         raise UsageError(
             "code.empty",
@@ -42,9 +50,14 @@ def _entry(root: Path, name: str) -> Entry:
     return Entry(name, digest, size)
 
 
-def _git(path: Path, *arguments: str) -> bytes | None:
+def _in_work_tree(path: Path) -> bool:
+    return any((folder / ".git").exists() for folder in (path.resolve(), *path.resolve().parents))
+
+
+def _git(path: Path, *arguments: str) -> subprocess.CompletedProcess[bytes] | None:
+    """What git said; None where there is no git, or none that answers."""
     try:
-        ran = subprocess.run(
+        return subprocess.run(
             ["git", "-C", str(path), *arguments],  # noqa: S607 - git is the user's own
             capture_output=True,
             check=False,
@@ -52,4 +65,3 @@ def _git(path: Path, *arguments: str) -> bytes | None:
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return ran.stdout if ran.returncode == 0 else None

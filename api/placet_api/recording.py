@@ -17,9 +17,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from placet_api.artifacts import Local, identify
+from placet_api.artifacts import identify
 from placet_api.drafting import claim_annotations
 from placet_api.errors import UsageError
+from placet_api.local import Local
 from placet_attestations.claims import ANNOTATION_ROLE
 from placet_attestations.digests import Digest
 from placet_attestations.errors import VerificationError

@@ -256,7 +256,13 @@ class House:
         from placet_api.lookup import AdmittedNames, cached_identify
 
         cached = cached_identify(self.project) if reading else None
-        return resolve(text, lambda: AdmittedNames(self), reading=reading, expect=expect, cached=cached)
+        return resolve(
+            text,
+            lambda: AdmittedNames(self.store, self.lineage),
+            reading=reading,
+            expect=expect,
+            cached=cached,
+        )
 
     def sign_and_take_in(self, statement: Statement, signer: Signer) -> TakenIn:
         """Sign a statement and take it in by the same door as everybody's."""

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from placet_api.artifacts import Local
 from placet_api.code_tree import identify_code
 from placet_api.errors import UsageError
+from placet_api.local import Local
 from placet_attestations.errors import IdentityError
 from placet_attestations.trees import identify
 from tests.api.projects import git
@@ -95,3 +95,10 @@ def test_without_git_on_the_machine_every_file_counts(
     monkeypatch.setenv("PATH", str(tmp_path))
     assert identify_code(repository / "lib").digest == identify(repository / "lib").digest
     assert identify_code(repository).commit is None
+
+
+def test_a_repository_that_git_cannot_read_has_no_silent_other_identity(repository: Path) -> None:
+    (repository / ".git" / "index").write_text("no index")
+    with pytest.raises(UsageError) as caught:
+        identify_code(repository)
+    assert caught.value.code == "code.git"
