@@ -140,10 +140,16 @@ def _label(subject: Resolved) -> str:
     return subject.label if subject.path is None else subject.path.as_posix()
 
 
-def describe(schema: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """The fields of a predicate schema for `attest --explain`: name, required or optional, words."""
+def describe(schema: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str, str]]:
+    """The fields of a predicate schema for `attest --explain`: dotted name, required or optional, words."""
     required = set(schema.get("required", ()))
-    return [
-        (name, "required" if name in required else "optional", str(field.get("description", "")))
-        for name, field in sorted(schema.get("properties", {}).items())
-    ]
+    rows: list[tuple[str, str, str]] = []
+    for name, field in schema.get("properties", {}).items():
+        inner = field.get("items", {}) if field.get("type") == "array" else field
+        dotted = f"{prefix}{name}{'[]' if inner is not field else ''}"
+        words = str(field.get("description", "") or inner.get("description", ""))
+        if "enum" in inner:
+            words = f"{words} ({', '.join(map(str, inner['enum']))})".strip()
+        rows.append((dotted, "required" if name in required else "optional", words))
+        rows += describe(inner, f"{dotted}.")
+    return rows

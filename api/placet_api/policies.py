@@ -116,18 +116,27 @@ def words(code: str, rule: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+# How the words of the rules say that a statement of a type is wanted.
+_ASKED_FOR = {
+    "dataset": "placet attest dataset",
+    "measurement": "placet measure",
+    "approval": "placet approve",
+    "training": "--step train",
+    "preprocess": "--step STEP",
+    "ingest": "--step STEP",
+    "package": "--step STEP",
+}
+
+
 def rules_reading(project: Project, kind: str) -> list[tuple[str, str]]:
-    """The rules whose source mentions statements of a short type: code and title."""
-    rules = catalogue(project)
-    topics = {rule["topic"] for rule in rules.values()}
-    policy = load(project)
-    reading = {
-        topic
-        for topic in topics
-        for file in policy.files
-        if file.path == f"placet/rules/{topic}/{topic}.rego" and kind.encode() in file.data
-    }
-    return [(code, str(rule["title"])) for code, rule in rules.items() if rule["topic"] in reading]
+    """The rules that ask for statements of a short type, by their own words: code and title."""
+    wanted = _ASKED_FOR.get(kind)
+    rules = catalogue(project) if wanted is not None else {}
+    return [
+        (code, str(rule["title"]))
+        for code, rule in rules.items()
+        if str(wanted) in str(rule.get("solution", ""))
+    ]
 
 
 def run_tests(project: Project, folder: Path | None) -> Iterator[tuple[str, bool, str]]:

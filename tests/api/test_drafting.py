@@ -124,6 +124,26 @@ def test_a_claim_says_only_what_is_known() -> None:
 
 
 def test_the_fields_of_a_schema_are_described() -> None:
-    schema = {"required": ["b"], "properties": {"b": {"description": "bee"}, "a": {}}}
-    assert describe(schema) == [("a", "optional", ""), ("b", "required", "bee")]
+    scope = {
+        "type": "object",
+        "properties": {"gate": {"type": "string", "enum": ["x", "y"]}},
+        "required": ["gate"],
+    }
+    schema = {
+        "properties": {
+            "b": {"description": "bee"},
+            "a": {},
+            "scope": scope,
+            "many": {"type": "array", "items": scope},
+        },
+        "required": ["b"],
+    }
+    assert describe(schema) == [
+        ("b", "required", "bee"),
+        ("a", "optional", ""),
+        ("scope", "optional", ""),
+        ("scope.gate", "required", "(x, y)"),
+        ("many[]", "optional", ""),
+        ("many[].gate", "required", "(x, y)"),
+    ]
     assert describe({}) == []

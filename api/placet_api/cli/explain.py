@@ -21,9 +21,10 @@ def explain_type(call: Call, kind: str) -> None:
     click.echo(f"{kind}  {type_uri(kind)}")
     click.echo(f"  {schema.get('description', '')}")
     for name, need, words in describe(schema):
-        click.echo(f"  {name:<16} {need:<9} {words}")
-    click.echo("rules that read it:")
+        click.echo(f"  {name:<28} {need:<9} {words}")
     from placet_api.policies import rules_reading
 
-    for code, title in rules_reading(call.anywhere(), kind):
+    reading = rules_reading(call.anywhere(), kind)
+    click.echo("rules that read it:" if reading else "no rule asks for it")
+    for code, title in reading:
         click.echo(f"  {code:<34} {title}")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from placet_api.printable import printable
-from placet_api.report.shown import FAILING, MARKS, Shown, headline, shortest_way
+from placet_api.report.shown import ASK_AGAIN, FAILING, MARKS, Shown, headline, shortest_way
 
 
 def render(shown: Shown) -> str:
@@ -32,6 +32,7 @@ def render(shown: Shown) -> str:
         lines += [
             f"{number}. {_code(command)}" for number, command in enumerate(shortest_way(shown), start=1)
         ]
+        lines += ["", _plain(ASK_AGAIN)]
     return "\n".join(lines) + "\n"
 
 

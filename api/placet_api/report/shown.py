@@ -73,13 +73,23 @@ def headline(shown: Shown) -> str:
     return f"{word}  {body['gate']}  {shown.label}  {short(shown.subject)}  {policy}"
 
 
+ASK_AGAIN = (
+    "Then ask again. Each --as is a person's own key (placet key new NAME), whose role stands in trust.yaml."
+)
+
+
+_SAID = "--lock LOCKFILE --param C=1.0 --seed numpy=7"
+
+
 def shortest_way(shown: Shown) -> list[str]:
-    """At most five commands that lead from an artifact nobody vouched for to an answer of the policy."""
-    gate, name = shown.body["gate"], shown.handle or shown.subject
-    return [
+    """At most five commands that lead from a model nobody vouched for to an answer of the policy."""
+    name, path = shown.handle or shown.subject, shown.handle or "MODEL"
+    steps = [
         "placet attest dataset DATA --from dataset.yaml --as data-owner",
-        f"placet record --step train --input DATA --output {name} -- python train.py",
-        f"placet measure evaluation --model {name} --labels TEST.csv --predictions PREDICTIONS.csv",
-        f"placet approve {gate} {name} --ticket CHG-1 --as approver",
-        f"placet gate {gate} {name}",
+        f"placet record --step train --input DATA --code train.py {_SAID} --output {path} -- python train.py",
+        "placet measure splits --train DATA --test TEST --as evaluator",
+        f"placet measure evaluation --model {path} --labels TEST --predictions PREDICTIONS --as evaluator",
     ]
+    if any(check["code"] == "change.approved" for check in shown.checks(*FAILING)):
+        steps.append(f"placet approve {shown.body['gate']} {name} --ticket CHG-1 --as approver")
+    return steps

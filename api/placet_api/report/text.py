@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from placet_api.printable import printable as _safe
-from placet_api.report.shown import FAILING, MARKS, Shown, headline, shortest_way
+from placet_api.report.shown import ASK_AGAIN, FAILING, MARKS, Shown, headline, shortest_way
 
 _MOST_QUIET = 4
 _RED, _GREEN, _YELLOW, _DIM, _OFF = "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[2m", "\x1b[0m"
@@ -56,6 +56,7 @@ def _lines(shown: Shown, colour: bool) -> list[str]:
         lines.extend(
             f"  {number}. {_safe(command)}" for number, command in enumerate(shortest_way(shown), start=1)
         )
+        lines.append(ASK_AGAIN)
     return lines
 
 
