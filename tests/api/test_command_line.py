@@ -83,6 +83,7 @@ def test_nothing_at_all_shows_the_help(empty: Path) -> None:
 
 def test_the_versions_are_said() -> None:
     assert done("version").out == f"placet {VERSION} (OPA {OPA_VERSION})\n"
+    assert done("--version").out == done("version").out
     assert OPA_VERSION == TESTED_VERSION
 
 

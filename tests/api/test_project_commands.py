@@ -36,6 +36,19 @@ def test_a_new_project_is_whole_and_keeps_its_secrets(empty: Path) -> None:
     assert not {"approval", "waiver", "dataset", "measurement"} & {row["type"] for row in rows}
 
 
+def test_rules_that_nobody_can_use_yet_are_noted(empty: Path) -> None:
+    done("init", "churn")
+    assert "no signer has any of its roles" in done("trust", "check", folder=empty / "churn").out
+
+
+def test_a_clone_without_its_state_is_not_well(empty: Path) -> None:
+    done("init", "churn")
+    shutil.rmtree(empty / "churn" / ".placet")
+    ran = call("doctor", folder=empty / "churn")
+    assert ran.code == 2
+    assert "project.no_state" in ran.out
+
+
 def test_a_project_can_be_made_where_one_stands(empty: Path) -> None:
     a_file(empty, ".gitignore", "*.pyc\n")
     assert "\n  placet gate register PATH\n" in done("init").err
