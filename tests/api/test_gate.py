@@ -555,7 +555,7 @@ def test_a_hostile_file_name_and_gate_do_no_harm(project: Path, form: str) -> No
         assert "\x07" not in ran.out
     if form == "text":
         # What is to be copied into a shell is quoted for it.
-        assert "placet gate register '`id`" in ask(gate="register", artifact=name).out
+        assert "placet measure evaluation --model '`id`" in ask(gate="register", artifact=name).out
     assert "\x1b" not in done("log", "list").out
 
 
