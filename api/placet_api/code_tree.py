@@ -51,7 +51,8 @@ def _entry(root: Path, name: str) -> Entry:
 
 
 def _in_work_tree(path: Path) -> bool:
-    return any((folder / ".git").exists() for folder in (path.resolve(), *path.resolve().parents))
+    here = path.resolve()
+    return any((folder / ".git").exists() for folder in (here, *here.parents))
 
 
 def _git(path: Path, *arguments: str) -> subprocess.CompletedProcess[bytes] | None:

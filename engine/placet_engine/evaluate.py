@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -41,7 +41,6 @@ from placet_engine.policy.port import (
 from placet_engine.uses import reservations_of, uses_in
 
 _TRIES = 3
-_MAX_GATE = 200
 _MAX_GATE_BYTES = 512
 _log = logging.getLogger(__name__)
 
@@ -143,19 +142,19 @@ class Evaluator:
         )
 
     def _deny(self, request: GateRequest, failure: Failure) -> Decided:
-        asked = self._asked(request, None, None)
+        asked = self._asked(request)
         return self._record(_Judged(denied_by_error(asked, self.judge, failure)))
 
     def _evaluate(self, request: GateRequest) -> _Judged:
-        asked, encoded = self._asked(request, None, None), None
+        asked, encoded = self._asked(request), None
         try:
             if self.unusable is not None:
                 raise _Closed(self.unusable)
             self._check_gate_and_clock(request, asked.time)
             actor = self._actor(request, asked.time)
-            asked = self._asked(request, actor, None, asked)
+            asked = _asked_by(asked, actor)
             lineage = trace(request.subject, self.reader, self.trust, self.limits, as_of=request.at)
-            asked = self._asked(request, actor, lineage, asked)
+            asked = _asked_about(asked, lineage)
             question = Question(
                 request.gate, request.subject, asked.time, actor, request.context, asked.dry_run
             )
@@ -178,29 +177,15 @@ class Evaluator:
             )
         return _Judged(denied_by_error(asked, self.judge, failure, encoded), encoded)
 
-    def _asked(
-        self, request: GateRequest, actor: Actor | None, lineage: Lineage | None, before: Asked | None = None
-    ) -> Asked:
-        now = request.at or (self.clock() if before is None else before.time)
-        subject = None if lineage is None else lineage.artifacts.get(request.subject)
+    def _asked(self, request: GateRequest) -> Asked:
         return Asked(
-            id=uuid7(self.clock()) if before is None else before.id,
-            gate=_short_gate(request.gate),
+            id=uuid7(self.clock()),
+            gate=request.gate,
             subject=request.subject,
-            time=now.astimezone(UTC),
+            time=(request.at or self.clock()).astimezone(UTC),
             dry_run=request.dry_run or request.at is not None,
             context=request.context,
             environment=environment_of(request.gate),
-            actor=None if actor is None else {"id": actor.id, "principal": actor.principal},
-            kind=None if subject is None else subject.kind,
-            name=None if subject is None else subject.name,
-            counts={}
-            if lineage is None
-            else {
-                "artifacts": len(lineage.artifacts),
-                "statements": len(lineage.statements),
-                "findings": len(lineage.findings),
-            },
         )
 
     def _check_gate_and_clock(self, request: GateRequest, now: datetime) -> None:
@@ -263,11 +248,18 @@ class Evaluator:
         }
 
 
-def _short_gate(gate: str) -> str:
-    """A gate's name as an entry can hold it: no real one is that long, and an unknown one must be logged, too."""
-    return (
-        gate if len(gate.encode()) <= _MAX_GATE else gate.encode()[:_MAX_GATE].decode(errors="ignore") + "…"
-    )
+def _asked_by(asked: Asked, actor: Actor | None) -> Asked:
+    return asked if actor is None else replace(asked, actor={"id": actor.id, "principal": actor.principal})
+
+
+def _asked_about(asked: Asked, lineage: Lineage) -> Asked:
+    subject = lineage.artifacts[lineage.subject]
+    counts = {
+        "artifacts": len(lineage.artifacts),
+        "statements": len(lineage.statements),
+        "findings": len(lineage.findings),
+    }
+    return replace(asked, kind=subject.kind, name=subject.name, counts=counts)
 
 
 def _result_or_close(answer: Answer) -> Result:

@@ -269,7 +269,7 @@ def _origin(name: str) -> str:
         raise ConfigurationError("log.origin", error.message, hint=error.hint) from error
 
 
-def _first_kept(head_file: HeadFile, durable: Head, signer: NoteSigner, origin: str) -> Checkpoint | None:
+def _first_kept(head_file: HeadFile, durable: Head, signer: NoteSigner, origin: str) -> Checkpoint:
     """Keep the head of an empty log before anything is appended, so that a log without a kept head is one that lost it.
 
     LogError log.head_missing: whoever may remove that file could otherwise put the store back unseen.

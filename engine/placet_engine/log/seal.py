@@ -69,7 +69,7 @@ def check_kept(kept: Checkpoint | None, head: Head, read: NodeReader) -> None:
         raise _rolled_back(
             f"the log holds {head.size} entries, but a head of {kept.size} was signed and kept"
         )
-    if kept.size and root_at(kept.size, read) != kept.root:
+    if root_at(kept.size, read) != kept.root:
         raise _rolled_back(
             f"the first {kept.size} entries of the log are not those whose head was signed and kept"
         )
