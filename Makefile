@@ -18,7 +18,7 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test lint conformance bench bench-quick campaign-kills lock clean
+.PHONY: help setup demo test lint control-plane conformance bench bench-quick campaign-kills lock clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -28,7 +28,7 @@ setup: $(DONE)/placet ## make .venv with every tool, OPA and Placet itself (abou
 demo: setup ## run the quickstart: one real model, from training to an admission decision and its proof
 	@$(BIN)/python examples/quickstart/run.py
 
-test: lint conformance ## everything that CI checks; the last lines count the tests
+test: lint conformance control-plane ## everything that CI checks; the last lines count the tests
 	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadgroup --cov --cov-report=term
 
 lint: setup ## style, types, arrows between the rooms, policies, generated files
@@ -39,6 +39,9 @@ lint: setup ## style, types, arrows between the rooms, policies, generated files
 	$(OPA) fmt --fail --list policies
 	$(OPA) check --strict --schema policies/schemas policies
 	$(BIN)/placet policy build --check
+
+control-plane: setup ## the real Kubernetes API server that tests use (about four minutes, once)
+	@$(BIN)/python -m tests.kubernetes.binaries >/dev/null
 
 conformance: setup ## the vectors of the formats that others define (PLACET_VECTORS or ../shared/vectors)
 	$(BIN)/python -m pytest -q -n $(JOBS) -m conformance

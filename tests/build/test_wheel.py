@@ -135,7 +135,7 @@ def test_the_source_distribution_can_be_built_from(built: Built) -> None:
 
 def test_opa_is_installed_at_the_pinned_version(built: Built) -> None:
     done = built.run("placet-opa", "version")
-    assert f"Version: {read_module(OPA_MODULE).opa_version.removeprefix('v')}" in done.stdout.splitlines()
+    assert f"Version: {read_module(OPA_MODULE).version.removeprefix('v')}" in done.stdout.splitlines()
 
 
 def test_placet_imports_from_the_wheel_alone(built: Built) -> None:
