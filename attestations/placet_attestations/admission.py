@@ -13,7 +13,7 @@ all of it:
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, TypeAlias
@@ -92,9 +92,16 @@ class Judgement:
 def admit_all(items: Iterable[tuple[VerifiedStatement, datetime]], trust: TrustPolicy) -> Judgement:
     """Judge statements, each with the time it is proved to have existed, in the steps above."""
     listed = tuple(items)
-    claiming = [admit(verified, trust, kinds=NO_KINDS, at=at) for verified, at in listed if verified.claims]
-    kinds = _kinds(claim for admission in apply_thresholds(claiming, trust) for claim in admission.claims)
-    everything = [admit(verified, trust, kinds=kinds, at=at) for verified, at in listed]
+    claiming = [
+        admit(verified, trust, kinds=NO_KINDS, at=at) if verified.claims else None for verified, at in listed
+    ]
+    first = apply_thresholds([admission for admission in claiming if admission is not None], trust)
+    kinds = _kinds(claim for admission in first for claim in admission.claims)
+    everything = [
+        # Who claims the kind of every subject is judged by nothing else: once more would say the same.
+        early if early is not None and _claims_all(verified) else admit(verified, trust, kinds=kinds, at=at)
+        for early, (verified, at) in zip(claiming, listed, strict=True)
+    ]
     return Judgement(apply_thresholds(everything, trust), kinds)
 
 
@@ -135,6 +142,10 @@ def apply_thresholds(admissions: Sequence[Admission], trust: TrustPolicy) -> tup
     Counted together are statements of one type about one artifact under one rule that say the same: the same
     kind, and for approvals the same decision and scope.
     """
+    # Who was granted something is one principal already: only rules that ask for more need counting.
+    counting = trust.counting
+    if not counting or not any(rule in counting for entry in admissions for rule in _rules_of(entry)):
+        return tuple(admissions)
     principals: dict[_Group, set[str]] = defaultdict(set)
     for admission in admissions:
         says = _says(admission.statement)
@@ -142,6 +153,15 @@ def apply_thresholds(admissions: Sequence[Admission], trust: TrustPolicy) -> tup
             for rule, _ in grants:
                 principals[rule, subject, says(subject)].add(_principal(admission, trust))
     return tuple(_after_threshold(admission, principals, trust) for admission in admissions)
+
+
+def _rules_of(admission: Admission) -> Iterator[int]:
+    return (rule for grants in admission.grants.values() for rule, _ in grants)
+
+
+def _claims_all(verified: VerifiedStatement) -> bool:
+    claimed = {claim.digest for claim in verified.claims}
+    return all(subject.digest in claimed for subject in verified.statement.subjects)
 
 
 def _after_threshold(

@@ -100,12 +100,16 @@ class TrustPolicy:
     digest: Digest
     _by_fingerprint: dict[str, SignerRecord] = field(init=False, repr=False, compare=False)
     _by_hint: dict[str, SignerRecord] = field(init=False, repr=False, compare=False)
+    counting: frozenset[int] = field(init=False, repr=False, compare=False)
+    """Indexes of the rules that ask for more than one principal."""
 
     def __post_init__(self) -> None:
         by_fingerprint = {signer.key.fingerprint: signer for signer in self.signers}
         by_hint = {hint: signer for signer in self.signers for hint in _hints(signer.key)}
         object.__setattr__(self, "_by_fingerprint", by_fingerprint)
         object.__setattr__(self, "_by_hint", by_hint)
+        counting = frozenset(index for index, rule in enumerate(self.rules) if rule.threshold > 1)
+        object.__setattr__(self, "counting", counting)
 
     @classmethod
     def of(

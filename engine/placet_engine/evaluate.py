@@ -7,6 +7,7 @@ a log that cannot be written leaves no decision at all (`LogError`, which every 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -47,7 +48,10 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class GateRequest:
-    """What a caller asks. `signed` proves who asks; `at` judges as of another time and is a dry run by definition.
+    """What a caller asks. `at` judges as of another time and is a dry run by definition.
+
+    Who asks is proved by `signed`, or was found out by the door (`actor`, from a token it checked): not both. `by` is
+    the moment of `time.monotonic` at which the caller stops waiting; no evaluation goes on after it.
 
     Raises `MalformedError` json.surrogate and `LimitError` request.too_large for what no log entry could hold.
     """
@@ -58,8 +62,12 @@ class GateRequest:
     signed: bytes | None = None
     at: datetime | None = None
     dry_run: bool = False
+    actor: Actor | None = None
+    by: float | None = None
 
     def __post_init__(self) -> None:
+        if self.signed is not None and self.actor is not None:
+            raise AssertionError("a request is signed, or its caller is known by the door: not both")
         longest = DEFAULT_LIMITS.max_request_bytes
         if len(dumps(self.gate)) > _MAX_GATE_BYTES or len(dumps(dict(self.context))) > longest:
             raise LimitError(
@@ -162,7 +170,7 @@ class Evaluator:
             encoded = facts.encode(
                 facts.build(question, lineage, as_of=as_of, uses=uses), max_bytes=self.max_facts
             )
-            result = _result_or_close(self.engine.ask(encoded, timeout=self.timeout))
+            result = _result_or_close(self.engine.ask(encoded, timeout=self._patience(request)))
             answer = parse_answer(result.raw, gate=request.gate, subject=request.subject)
             decision = decided(asked, self.judge, encoded, result.raw, answer)
             return _Judged(decision, encoded, result.raw, reservations_of(decision, lineage))
@@ -197,9 +205,22 @@ class Evaluator:
             )
         self.log.check_clock(now if request.at is None else self.clock())
 
+    def _patience(self, request: GateRequest) -> float:
+        """Seconds that OPA has: the setting's, or what is left of the caller's."""
+        if request.by is None:
+            return self.timeout
+        left = request.by - time.monotonic()
+        if left <= 0:
+            raise _Closed(
+                Failure(
+                    "request.deadline", "the caller's time was over before OPA was asked", "give it more time"
+                )
+            )
+        return min(self.timeout, left)
+
     def _actor(self, request: GateRequest, now: datetime) -> Actor | None:
         if request.signed is None:
-            return None
+            return request.actor
         # The proof of possession is about the clock on the wall, also when a decision is asked as of another time.
         at = now if request.at is None else self.clock()
         return authenticate(

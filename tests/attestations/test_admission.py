@@ -290,6 +290,17 @@ def test_a_threshold_is_not_met_by_another_measurement_or_another_build() -> Non
     assert after_threshold(trust, ours, same) == [[], []]
 
 
+def test_a_threshold_of_builders_is_met_by_the_same_build() -> None:
+    index = next(place for place, entry in enumerate(RULES) if "training" in entry["types"])
+    ci = next(entry for entry in TEAM if entry["id"] == "ci")
+    second = {**SECOND, "roles": ci["roles"], "builders": ci.get("builders", [])}
+    trust = two_needed(rule=index, signers=[second])
+    ours = a_verified("training", [MODEL], by="ci", trust=trust)
+    same = a_verified("training", [MODEL], by="second", trust=trust)
+    assert after_threshold(trust, ours, same) == [[], []]
+    assert after_threshold(trust, ours) == [["trust.threshold"]]
+
+
 def test_a_refused_statement_does_not_count_towards_a_threshold() -> None:
     expired = {**SECOND, "valid": {"until": "2026-01-01"}}
     trust = two_needed(signers=[expired])
@@ -330,6 +341,22 @@ def test_a_kind_that_too_few_vouch_for_is_no_kind() -> None:
     together = admit_all([(dataset, NOW), (approval(trust=trust), NOW), (again, NOW)], trust)
     assert together.kinds == {MODEL.digest: frozenset({"dataset"})}
     assert [codes(admission) for admission in together.admissions] == [[], [], []]
+
+
+@pytest.mark.parametrize("trust", [TRUST, two_needed(rule=0)])
+def test_who_claims_one_kind_is_judged_by_all_kinds_about_the_rest(trust: TrustPolicy) -> None:
+    """Judged all together, a statement gets what it gets alone by the kinds that came out."""
+    plain, image = a_subject("data"), a_subject("image", kind="image")
+    items = [
+        (a_verified("provenance", [image, plain], by="ci", trust=trust), NOW),
+        (a_verified("dataset", [plain], by="owner", trust=trust), NOW),
+        (a_verified("training", [MODEL], by="ci", trust=trust), NOW),
+        (approval(trust=trust), NOW),
+    ]
+    judgement = admit_all(items, trust)
+    alone = [admit(verified, trust, kinds=judgement.kinds, at=at) for verified, at in items]
+    assert judgement.admissions == apply_thresholds(alone, trust)
+    assert (plain.digest in judgement.kinds) == (trust is TRUST)
 
 
 def test_everything_is_judged_in_its_order_with_its_time() -> None:

@@ -69,9 +69,11 @@ class EvidenceReader:
         Anybody can wrap a signed statement anew (white space, the other spelling of an ECDSA signature). That must
         make it neither newer, nor unused, nor two.
         """
-        same: defaultdict[Digest, list[Digest]] = defaultdict(list)
+        # What `said` is a digest of, as it stands: it is compared for every decision, and need not be hashed.
+        same: defaultdict[tuple[bytes, bytes], list[Digest]] = defaultdict(list)
         for item in arrived:
-            same[item.verified.said].append(item.verified.digest)
+            verified = item.verified
+            same[verified.signer.key.der, verified.statement.raw].append(verified.digest)
         copies: set[Digest] = set()
         for digests in same.values():
             if len(digests) > 1:

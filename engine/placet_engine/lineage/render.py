@@ -1,4 +1,4 @@
-"""A lineage as text, JSON or Graphviz DOT. Reads only.
+"""A lineage as text, JSON or Graphviz DOT, and the words that every drawing shares. Reads only.
 
 Names come from evidence, so they are escaped for each format.
 """
@@ -17,7 +17,7 @@ def as_text(lineage: Lineage) -> str:
     drawn: set[Digest] = set()
     lines = list(_tree(lineage, lineage.subject, 0, drawn))
     if lineage.cycle:
-        lines.append(f"cycle: {', '.join(_short(digest) for digest in lineage.cycle)}")
+        lines.append(f"cycle: {', '.join(short(digest) for digest in lineage.cycle)}")
     if lineage.truncated:
         lines.append("truncated: the lineage is larger than the limits")
     return "\n".join(lines) + "\n"
@@ -42,12 +42,17 @@ def _tree(lineage: Lineage, subject: Digest, depth: int, drawn: set[Digest]) -> 
 def _label(lineage: Lineage, digest: Digest) -> str:
     node = lineage.artifacts.get(digest)
     if node is None:
-        return f"?  {_short(digest)}"
-    what = "/".join(node.kinds or node.roles) or "unknown"
-    return f"{what}  {_plain(_called(lineage, node))}  {_short(digest)}"
+        return f"?  {short(digest)}"
+    return f"{what(node)}  {plain(called(lineage, node))}  {short(digest)}"
 
 
-def _called(lineage: Lineage, node: Artifact) -> str:
+def what(node: Artifact) -> str:
+    """What an artifact is: the kinds that were claimed, else the roles under which it was used."""
+    return "/".join(node.kinds or node.roles) or "unknown"
+
+
+def called(lineage: Lineage, node: Artifact) -> str:
+    """What an artifact is called: by its own statements, else by a statement that depends on it, else `-`."""
     if node.names:
         return " or ".join(node.names)
     for other in lineage.statements.values():
@@ -103,18 +108,18 @@ def as_dot(lineage: Lineage) -> str:
     """A digraph for Graphviz: edges point from an artifact to what it was made from."""
     lines = ["digraph lineage {", "  rankdir=RL;", '  node [shape=box, fontname="sans-serif"];']
     for digest, node in lineage.artifacts.items():
-        label = json.dumps(
-            f"{'/'.join(node.kinds or node.roles) or 'unknown'}\n{_plain(_called(lineage, node))}\n{_short(digest)}"
-        )
+        label = json.dumps(f"{what(node)}\n{plain(called(lineage, node))}\n{short(digest)}")
         lines.append(f'  "{digest}" [label={label}];')
     for digest, node in lineage.artifacts.items():
         lines.extend(f'  "{digest}" -> "{parent}";' for parent in node.parents)
     return "\n".join([*lines, "}"]) + "\n"
 
 
-def _short(digest: Digest) -> str:
+def short(digest: Digest) -> str:
+    """A digest for reading: the algorithm and twelve digits."""
     return f"sha256:{digest.hex[:12]}…"
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """Words from evidence with everything that is not printable as an escape."""
     return "".join(letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in text)

@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NoReturn
 
 from placet_engine.errors import ProofError
@@ -82,7 +83,14 @@ def open_checkpoint(
     The origin must be `origin`, or else the name of a key that signed. ProofError: note.*,
     checkpoint.malformed, checkpoint.origin.
     """
-    note = open_note(raw.encode() if isinstance(raw, str) else raw, known)
+    return _open(raw.encode() if isinstance(raw, str) else raw, tuple(known), origin)
+
+
+# A head is proved again for every entry that is proved under it. The same bytes under the same keys mean the
+# same for ever; what is refused raises, and is not remembered.
+@lru_cache(maxsize=16)
+def _open(raw: bytes, known: tuple[NoteVerifier, ...], origin: str | None) -> Checkpoint:
+    note = open_note(raw, known)
     checkpoint = parse_checkpoint(note.text)
     accepted = {key.name for key in note.signed_by} if origin is None else {origin}
     if checkpoint.origin not in accepted:

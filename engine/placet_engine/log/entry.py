@@ -11,6 +11,8 @@ that says which.
     {"v":1,"type":"decision","time":"…","id":"0193…","gate":"promote/production","subject":"sha256:9c…","verdict":"deny",
      "commitments":{"decision":"<base64>","input":"<base64>","answer":"<base64>"},"reserve":{"sha256:…":"…"},
      …}
+    {"v":1,"type":"admission","time":"…","id":"0193…","verdict":"allow","commitments":{"admission":"<base64>"},…}
+    {"v":1,"type":"reload","time":"…","before":"sha256:…","after":"sha256:…",…}
 """
 
 from __future__ import annotations
@@ -145,6 +147,43 @@ def evidence_draft(
         "predicateType": predicate_type,
     }
     return replace(_draft(body, limits), strict_clock=True)
+
+
+def event_draft(
+    kind: str, time: datetime, fields: Mapping[str, JsonValue], limits: LogLimits = DEFAULT_LOG_LIMITS
+) -> Draft:
+    """The record of something that changes how decisions are made. The fields must name no person."""
+    if kind in ("evidence", "decision", "admission") or _RESERVED & fields.keys():
+        raise AssertionError(f"an event may not look like another entry: {kind}, {sorted(fields)}")
+    return _draft({**fields, "v": 1, "type": kind, "time": format_time(time)}, limits)
+
+
+def admission_draft(
+    id: str,
+    time: datetime,
+    verdict: str,
+    fields: Mapping[str, JsonValue],
+    document: bytes,
+    limits: LogLimits = DEFAULT_LOG_LIMITS,
+) -> Draft:
+    """The record of what was answered about an object that names artifacts; `document` says what was asked.
+
+    The decisions that it rests on have entries of their own. The fields must name no person. LimitError
+    log.leaf_too_large.
+    """
+    if clash := sorted(_RESERVED & fields.keys()):
+        raise AssertionError(f"these leaf fields are taken: {clash}")
+    payload = Payload.of(document)
+    body: JsonObject = {
+        **fields,
+        "v": 1,
+        "type": "admission",
+        "time": format_time(time),
+        "id": id,
+        "verdict": verdict,
+        "commitments": {"admission": payload.commitment},
+    }
+    return replace(_draft(body, limits), payloads={"admission": payload})
 
 
 def decision_leaf(record: DecisionRecord, commitments: Mapping[str, str]) -> JsonObject:

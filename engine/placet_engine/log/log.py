@@ -59,6 +59,7 @@ class DecisionLog:
         self._writer = writer
         self._limits = limits
         self._proved: Head | None = None
+        self._last: tuple[Head, Proof] | None = None
         self._arrivals: dict[Digest, datetime] = {}
 
     @classmethod
@@ -167,6 +168,10 @@ class DecisionLog:
         LogError log.not_found; log.corrupt when the entry does not stand in the tree that was signed.
         """
         head = self.head()
+        last = self._last
+        # The end of the log is proved for a decision's receipt, and again for the clock of the next one.
+        if last is not None and last[0] == head and last[1].index == index:
+            return last[1]
         entry = self.store.entry(index) if 0 <= index < head.size else None
         if entry is None:
             raise self._missing(index, head)
@@ -175,6 +180,8 @@ class DecisionLog:
             proof.check(self.verifier, self.origin)
         except ProofError as error:
             raise _unproved(index, error.message) from error
+        if index == head.size - 1:
+            self._last = head, proof
         return proof
 
     def evidence_time(self, bundle: Digest) -> datetime | None:

@@ -123,7 +123,7 @@ def parse_answer(
 
 
 def _answer(document: JsonValue) -> PolicyAnswer:
-    fields = shape.mapping(document, "answer", required=tuple(_ANSWER.split()))
+    fields = shape.mapping(document, "answer", required=_ANSWER_FIELDS)
     if fields["version"] != 1 or isinstance(fields["version"], bool):
         shape.refuse("answer.version", "is not 1")
     checks = shape.filled(fields["checks"], "answer.checks")
@@ -143,16 +143,21 @@ def _answer(document: JsonValue) -> PolicyAnswer:
 
 _ANSWER = "version gate subject verdict would mode checks waivers obligations reserve"
 _CHECK = "code title status severity solution controls requirements results"
+_ANSWER_FIELDS: Final = tuple(_ANSWER.split())
+_CHECK_FIELDS: Final = tuple(_CHECK.split())
+_STATUSES: Final[tuple[Status, ...]] = get_args(Status)
+_OUTCOMES: Final[tuple[Outcome, ...]] = get_args(Outcome)
+_SEVERITIES: Final[tuple[Severity, ...]] = get_args(Severity)
 
 
 def _check(value: JsonValue, where: str) -> Check:
-    fields = shape.mapping(value, where, required=tuple(_CHECK.split()), optional=("message", "waiver"))
+    fields = shape.mapping(value, where, required=_CHECK_FIELDS, optional=("message", "waiver"))
     results = shape.filled(fields["results"], f"{where}.results")
     return Check(
         code=shape.matching(shape.CODE, fields["code"], f"{where}.code", "a dotted code"),
         title=shape.text(fields["title"], f"{where}.title"),
-        status=shape.choice(fields["status"], f"{where}.status", get_args(Status)),
-        severity=shape.choice(fields["severity"], f"{where}.severity", get_args(Severity)),
+        status=shape.choice(fields["status"], f"{where}.status", _STATUSES),
+        severity=shape.choice(fields["severity"], f"{where}.severity", _SEVERITIES),
         message=shape.optional_text(fields, "message", where),
         solution=shape.text(fields["solution"], f"{where}.solution"),
         controls=shape.texts(fields["controls"], f"{where}.controls"),
@@ -167,7 +172,7 @@ def _result(value: JsonValue, where: str) -> CheckResult:
         value, where, required=("status", "target", "evidence"), optional=("message", "notes")
     )
     return CheckResult(
-        status=shape.choice(fields["status"], f"{where}.status", get_args(Outcome)),
+        status=shape.choice(fields["status"], f"{where}.status", _OUTCOMES),
         target=shape.text(fields["target"], f"{where}.target"),
         message=shape.optional_text(fields, "message", where),
         notes=shape.texts(shape.filled(fields["notes"], f"{where}.notes"), f"{where}.notes")

@@ -32,18 +32,20 @@ def mapping(
     value: JsonValue, where: str, *, required: Sequence[str], optional: Sequence[str] = ()
 ) -> JsonObject:
     """An object with all `required` keys and none but the `optional` ones beside them."""
-    if not isinstance(value, Mapping):
+    # What the reader gives comes first in these tests: asking an abstract class is slow.
+    if not isinstance(value, (dict, Mapping)):
         refuse(where, "is not an object")
     if missing := [key for key in required if key not in value]:
         refuse(where, f"lacks {', '.join(missing)}")
-    if unknown := sorted(value.keys() - {*required, *optional}):
+    # All required keys are there, so only a longer object has others.
+    if len(value) > len(required) and (unknown := sorted(value.keys() - {*required, *optional})):
         refuse(where, f"has unknown {', '.join(unknown)}")
     return value
 
 
 def array(value: JsonValue, where: str) -> Sequence[JsonValue]:
     """An array."""
-    if isinstance(value, str) or not isinstance(value, Sequence):
+    if isinstance(value, str) or not isinstance(value, (list, Sequence)):
         refuse(where, "is not an array")
     return value
 
@@ -70,7 +72,10 @@ def optional_text(fields: JsonObject, key: str, where: str) -> str | None:
 
 def texts(value: JsonValue, where: str) -> tuple[str, ...]:
     """An array of texts."""
-    return tuple(text(item, f"{where}[{i}]") for i, item in enumerate(array(value, where)))
+    return tuple(
+        item if isinstance(item, str) and item else refuse(f"{where}[{i}]", "is not a text")
+        for i, item in enumerate(array(value, where))
+    )
 
 
 def matching(pattern: re.Pattern[str], value: JsonValue, where: str, what: str) -> str:
@@ -82,8 +87,12 @@ def matching(pattern: re.Pattern[str], value: JsonValue, where: str, what: str) 
 
 def digests(value: JsonValue, where: str) -> tuple[str, ...]:
     """An array of distinct sha256 digests."""
-    items = array(value, where)
-    found = tuple(matching(DIGEST, item, f"{where}[{i}]", "a sha256 digest") for i, item in enumerate(items))
+    found = tuple(
+        item
+        if isinstance(item, str) and DIGEST.fullmatch(item)
+        else refuse(f"{where}[{i}]", "is not a sha256 digest")
+        for i, item in enumerate(array(value, where))
+    )
     if len(set(found)) != len(found):
         refuse(where, "names one digest twice")
     return found

@@ -15,7 +15,7 @@ from placet_engine.log.checkpoint import (
     sign_checkpoint,
 )
 from placet_engine.log.note import sign_note
-from tests.engine.log.making import ORIGIN, SIGNER
+from tests.engine.log.making import ORIGIN, OTHER, SIGNER, flip
 
 ROOT = b64encode(bytes(32)).decode()
 
@@ -63,3 +63,18 @@ def test_the_origin_is_the_name_of_the_key_unless_given() -> None:
         open_checkpoint(foreign, (SIGNER.verifier,))
     assert caught.value.code == "checkpoint.origin"
     assert open_checkpoint(foreign, (SIGNER.verifier,), origin="example.org/other").size == 0
+
+
+def test_a_checkpoint_that_was_proved_is_proved_for_its_key_origin_and_bytes_only() -> None:
+    note = sign_checkpoint(Checkpoint(ORIGIN, 7, bytes(32)), SIGNER).encode()
+    for _ in range(2):  # as remembered, too
+        assert open_checkpoint(note, (SIGNER.verifier,), origin=ORIGIN).size == 7
+        refused = [
+            (note, OTHER, ORIGIN, "note.unsigned"),
+            (note, SIGNER, "example.org/other", "checkpoint.origin"),
+            (flip(note, len(ORIGIN) + 1), SIGNER, ORIGIN, "note.signature"),
+        ]
+        for raw, signer, origin, code in refused:
+            with pytest.raises(ProofError) as caught:
+                open_checkpoint(raw, (signer.verifier,), origin=origin)
+            assert caught.value.code == code

@@ -230,6 +230,16 @@ def test_an_empty_log_proves_nothing(tmp_path: Path) -> None:
     assert code_of(caught) == "log.not_found"
 
 
+def test_the_last_entry_is_proved_under_the_head_of_the_moment(tmp_path: Path) -> None:
+    with open_log(tmp_path) as log:
+        for number in range(5):
+            log.append(decision(number, time=later(number)))
+            proof = log.prove(number)
+            assert log.prove(number) == proof
+            assert proof.checkpoint == log.head().checkpoint
+            assert log.prove(0).checkpoint == log.head().checkpoint
+
+
 def test_payloads_are_what_the_entry_commits_to(tmp_path: Path) -> None:
     draft = decision(1)
     with open_log(tmp_path) as log:
