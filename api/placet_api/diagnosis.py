@@ -61,7 +61,10 @@ def diagnose(project: Project) -> Report:
     report.facts["project"] = str(project.root) if project.state.is_dir() else "none here (placet init)"
     for setting in TABLE:
         value = project.settings.values[setting.key]
-        report.settings[setting.key] = (_shown(value), project.settings.sources[setting.key])
+        report.settings[setting.key] = (
+            "(hidden)" if setting.secret and value is not None else _shown(value),
+            project.settings.sources[setting.key],
+        )
     if not project.state.is_dir() and (project.root / FILE).is_file():
         problem = f"there is a {FILE} and no {STATE}/: no log key, no signing key, no evidence"
         hint = "bring the folder here (it is kept out of git), or begin anew elsewhere:  placet init DIR"

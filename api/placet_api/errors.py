@@ -2,8 +2,11 @@
 
 Exception
 └── DoorError
-    ├── UsageError          the call is wrong: exit 2
-    └── ConfigurationError  placet.yaml, a variable or the project is wrong: exit 2
+    ├── UsageError          the call is wrong: exit 2, HTTP 400 (404 for *.not_found, 413 for *.too_large)
+    ├── ConfigurationError  placet.yaml, a variable or the project is wrong: exit 2, HTTP 500
+    ├── AccessError         the caller is unknown, may not do this, or asks too often: exit 2, HTTP 401, 403, 429
+    ├── BusyError           no room for another request: exit 3, HTTP 503
+    └── ServiceError        a service could not be reached, or did not answer as one does: exit 3
 """
 
 from __future__ import annotations
@@ -44,6 +47,34 @@ class ConfigurationError(DoorError):
     """A setting, a project file or an anchor is wrong; nothing was done."""
 
 
+class AccessError(DoorError):
+    """Who asks is not known (`access.*`, 401), may not ask this (`access.forbidden`, 403) or too often (429).
+
+    `status` is the HTTP status; `after` are the seconds after which asking again makes sense.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        status: int = 401,
+        hint: str | None = None,
+        after: float | None = None,
+    ) -> None:
+        super().__init__(code, message, hint=hint)
+        self.status = status
+        self.after = after
+
+
+class BusyError(DoorError):
+    """The house is full or closing: nothing was done, and nothing was allowed."""
+
+
+class ServiceError(DoorError):
+    """A service did not answer, or not as a Placet service does. It has allowed nothing."""
+
+
 HouseError = DoorError | AttestationError | EngineError
 HOUSE_ERRORS = (DoorError, AttestationError, EngineError)
 
@@ -56,7 +87,7 @@ def exit_code(error: HouseError) -> int:
     match error:
         case VerificationError() | ProofError():
             return DENY
-        case StoreError():
+        case StoreError() | BusyError() | ServiceError():
             return CLOSED
         case EngineConfigurationError() | LogError(code="log.not_found" | "log.ambiguous"):
             return USAGE

@@ -7,9 +7,11 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from placet_api.artifacts import Resolved
 from placet_api.errors import ConfigurationError
+from placet_api.project import Project
 from placet_api.report.shown import Shown
 from placet_api.signing import signer_named
 from placet_api.wiring import House
@@ -87,16 +89,23 @@ def _signed(house: House, asking: Asking, subject: Digest) -> bytes | None:
 
 def _shown(house: House, resolved: Resolved, decided: Decided) -> Shown:
     decision = decided.decision
-    receipt, trouble = _keep(house, decision.id, decided.receipt)
-    subject = decision.body["subject"]
+    receipt, trouble = keep_receipt(house.project, decision.id, decided.receipt)
+    return shown_as(resolved, decision.body, decided.index, receipt, trouble)
+
+
+def shown_as(
+    resolved: Resolved, body: Mapping[str, Any], index: int, receipt: str | None, trouble: str | None
+) -> Shown:
+    """A decision as the caller called its subject; wherever it was made."""
+    subject = body["subject"]
     name = subject.get("name") if isinstance(subject, Mapping) else None
     handle = None if resolved.path is None else shlex.quote(resolved.label)
-    return Shown(decision.body, str(name or resolved.label), decided.index, receipt, handle, trouble)
+    return Shown(body, str(name or resolved.label), index, receipt, handle, trouble)
 
 
-def _keep(house: House, decision: str, receipt: bytes) -> tuple[str | None, str | None]:
+def keep_receipt(project: Project, decision: str, receipt: bytes) -> tuple[str | None, str | None]:
     """Write the receipt: its path, or what went wrong. The decision stands in the log whatever happens here."""
-    folder = house.project.path("receipts")
+    folder = project.path("receipts")
     path = folder / f"{decision}.placet-proof"
     try:
         folder.mkdir(parents=True, exist_ok=True)

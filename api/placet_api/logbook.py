@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Unpack
 
 from placet_api.errors import UsageError
 from placet_api.paths import is_file
@@ -23,26 +22,46 @@ from placet_engine.log.keyfile import load_verifier
 from placet_engine.log.log import DecisionLog
 from placet_engine.log.note import NoteVerifier
 from placet_engine.log.receipt import check_receipt
+from placet_engine.log.store import Filters
 
 PUBLIC_KEY = "log.pub"
+_TOLD = ("bundle", "predicateType", "id", "verdict", "decisions", "before", "after", "policy", "why")
+_LIMIT: Final = 100
 
 
 def rows(
-    log: DecisionLog,
-    *,
-    kind: str | None,
-    gate: str | None,
-    subject: str | None,
-    verdict: str | None,
-    since: datetime | None,
-    until: datetime | None,
-    limit: int,
+    log: DecisionLog, *, rule: str | None = None, actor: str | None = None, **filters: Unpack[Filters]
 ) -> list[dict[str, Any]]:
-    """Entries that the index finds, newest first, as plain rows; each is proved in the tree before it is shown."""
-    found = log.find(
-        kind=kind, gate=gate, subject=subject, verdict=verdict, since=since, until=until, limit=limit
-    )
-    return [_row(entry.index, parse_leaf(log.prove(entry.index).leaf)) for entry in found]
+    """Entries that the index finds, newest first, as plain rows; each is proved in the tree before it is shown.
+
+    The filters are those of `DecisionLog.find`. `rule` is a code among the reasons of a decision, `actor` the principal
+    who asked; the index has neither, so the log is read backwards, a page at a time, until `limit` rows are found.
+    """
+    if rule is not None or actor is not None:
+        filters["kind"] = "decision"
+    limit = filters.get("limit", _LIMIT)
+    found: list[dict[str, Any]] = []
+    while len(found) < limit:
+        page = log.find(**filters)
+        for entry in page:
+            row = _row(entry.index, parse_leaf(log.prove(entry.index).leaf))
+            if _is_wanted(log, row, rule, actor):
+                found.append(row)
+        if len(page) < limit:
+            break
+        filters["before"] = page[-1].index
+    return found[:limit]
+
+
+def _is_wanted(log: DecisionLog, row: Mapping[str, Any], rule: str | None, actor: str | None) -> bool:
+    if rule is not None and rule not in row["reasons"]:
+        return False
+    if actor is None:
+        return True
+    document = log.payload(row["entry"], "decision").data
+    body = loads(document, max_bytes=len(document), where="decision document")
+    asked = body.get("actor") if isinstance(body, Mapping) else None
+    return isinstance(asked, Mapping) and asked.get("principal") == actor
 
 
 def _row(index: int, leaf: Mapping[str, Any]) -> dict[str, Any]:
@@ -59,7 +78,7 @@ def _row(index: int, leaf: Mapping[str, Any]) -> dict[str, Any]:
             "reasons": list(leaf.get("reasons", ())),
         }
     else:
-        row |= {key: leaf[key] for key in ("bundle", "predicateType") if key in leaf}
+        row |= {key: leaf[key] for key in _TOLD if key in leaf}
     return row
 
 

@@ -14,17 +14,22 @@ from typing import Any
 
 from placet_api.errors import ConfigurationError
 
-Value = str | int | float | None
+Value = str | int | float | list[Any] | None
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting: its key in `placet.yaml` (dotted), its type, its default and one line of words."""
+    """One setting: its key in `placet.yaml` (dotted), its type, its default and one line of words.
+
+    A list is written in the file only; whoever reads it checks what stands in it. A secret is given by its variable
+    only: a file is copied, committed and read by others.
+    """
 
     key: str
-    kind: type[str | int | float]
+    kind: type[str | int | float | list[Any]]
     default: Value
     words: str
+    secret: bool = False
 
     @property
     def variable(self) -> str:
@@ -47,6 +52,42 @@ TABLE: tuple[Setting, ...] = (
     Setting("signing.keys", str, ".placet/keys", "the folder of private keys"),
     Setting("receipts", str, ".placet/receipts", "where gate puts its receipts"),
     Setting("anchors", str, None, "the digest that all trust anchors together must have"),
+    Setting(
+        "signing.gate", str, "gate", "the key that signs verification summaries (role gate in trust.yaml)"
+    ),
+    Setting("server", str, None, "a Placet service that keeps evidence and log, instead of a store here"),
+    Setting("token", str, None, "the token by which a service knows this caller", secret=True),
+    Setting("client.ca", str, None, "the certificate authority of the service, a PEM file"),
+    Setting("client.audience", str, "placet", "the audience that CI's own tokens are asked for"),
+    Setting("client.timeout", float, 30.0, "seconds an answer of the service may take"),
+    Setting("http.listen", str, "127.0.0.1:8080", "where the service listens, HOST:PORT"),
+    Setting("http.certificate", str, None, "the service's certificate chain, a PEM file"),
+    Setting("http.key", str, None, "the key of that certificate, a PEM file"),
+    Setting("http.threads", int, 4, "decisions that one worker judges at the same time"),
+    Setting("http.queue", int, 64, "requests that may wait for them; further ones are refused"),
+    Setting("http.connections", int, 2000, "open connections of one worker; further ones are closed"),
+    Setting("http.body", int, 16 * 1024 * 1024, "bytes of one request's body"),
+    Setting(
+        "http.rate", float, 200.0, "requests a second of one caller, on average; short bursts of twice that"
+    ),
+    Setting("http.request_seconds", float, 10.0, "seconds that sending one request may take a client"),
+    Setting("http.idle_seconds", float, 60.0, "seconds that a connection may stay open and unused"),
+    Setting("http.drain_seconds", float, 20.0, "seconds that requests under way have when the service ends"),
+    Setting("http.bundle_key", str, None, "the private key that signs policy bundles for OPA, a PEM file"),
+    Setting("http.issuers", list, None, "OIDC issuers, and which of their tokens is which caller"),
+    Setting("kubernetes.listen", str, None, "where the admission webhook listens, HOST:PORT (TLS only)"),
+    Setting("kubernetes.certificate", str, None, "the webhook's certificate chain, a PEM file"),
+    Setting("kubernetes.key", str, None, "the key of that certificate, a PEM file"),
+    Setting(
+        "kubernetes.client_ca", str, None, "the authority of the API server's client certificate, a PEM file"
+    ),
+    Setting("kubernetes.cluster", str, "default", "the name of the cluster that this webhook serves"),
+    Setting("kubernetes.environments", list, None, "which namespaces of which cluster are which environment"),
+    Setting("kubernetes.paths", list, None, "where custom resources name images"),
+    Setting("kubernetes.rate", float, 5000.0, "admission requests a second; further ones are denied"),
+    Setting(
+        "kubernetes.repeat_seconds", float, 60.0, "seconds for which a decision may be repeated, at most"
+    ),
     Setting("limits.facts", int, 2_000_000, "bytes of facts above which a decision is refused"),
     Setting("limits.artifacts", int, 4096, "artifacts in one lineage"),
 )
@@ -75,6 +116,11 @@ class Settings:
         value = self.values[key]
         return None if value is None else str(value)
 
+    def items(self, key: str) -> list[Any]:
+        """A list as it stands in the file; empty when there is none."""
+        value = self.values[key]
+        return value if isinstance(value, list) else []
+
     def number(self, key: str) -> float:
         """A numeric setting; above 0."""
         return float(self.text(key))
@@ -93,10 +139,17 @@ def resolve(
     for setting in TABLE:
         if options.get(setting.key) is not None:
             values[setting.key], sources[setting.key] = options[setting.key], "option"
-        elif setting.variable in variables:
+        elif setting.variable in variables and setting.kind is not list:
             values[setting.key] = _typed(setting, variables[setting.variable], setting.variable)
             sources[setting.key] = setting.variable
         elif setting.key in given:
+            if setting.secret:
+                raise ConfigurationError(
+                    "settings.secret",
+                    f"{setting.key} is a secret, and this file is none",
+                    where=file_name,
+                    hint=f"set the variable {setting.variable} where it is needed",
+                )
             values[setting.key] = _typed(setting, given[setting.key], f"{file_name}: {setting.key}")
             sources[setting.key] = file_name
         else:
@@ -150,6 +203,12 @@ def _unknown(key: str, file_name: str) -> ConfigurationError:
 def _typed(setting: Setting, value: Any, where: str) -> Value:
     if value is None:
         return None
+    if setting.kind is list:
+        if not isinstance(value, list):
+            raise ConfigurationError(
+                "settings.type", f"{setting.key} must be a list, not {value!r}", where=where
+            )
+        return value
     try:
         if isinstance(value, bool) or (setting.kind is str and not isinstance(value, str)):
             raise ValueError
@@ -162,7 +221,7 @@ def _typed(setting: Setting, value: Any, where: str) -> Value:
 
 
 def _number(setting: Setting, value: Any) -> Value:
-    number = setting.kind(value)
+    number = int(value) if setting.kind is int else float(value)
     # A number that changes when it is made whole is none; no comparison with NaN holds.
     if (isinstance(value, float) and number != value) or not 0 < float(number) < float("inf"):
         raise ValueError

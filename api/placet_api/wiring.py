@@ -240,6 +240,15 @@ class House:
             unusable=unusable,
         )
 
+    def renewed(self, project: Project) -> House:
+        """A house of what the project says now, over the evidence and the log that are open in this one.
+
+        Closing it closes what it opened itself: its OPA.
+        """
+        house = House(project, self.clock)
+        house.__dict__.update(store=self.store, verifier=self.verifier, log=self.log)
+        return house
+
     def start(self) -> None:
         """Begin what takes longest: OPA, and the digest of its binary."""
         if self._no_opa is None:

@@ -58,8 +58,9 @@ def test_help_works_everywhere_and_shows_an_example_that_could_be_run(
 
 def test_the_issue_has_its_verbs() -> None:
     making = ["init", "digest", "key", "trust", "record", "measure", "attest", "add"]
-    asking = ["verify", "show", "lineage", "gate", "approve", "log", "policy", "doctor", "version"]
-    assert list(main.COMMANDS) == making + asking
+    asking = ["verify", "show", "lineage", "gate", "approve", "log", "policy"]
+    serving = ["token", "serve", "doctor", "version"]
+    assert list(main.COMMANDS) == making + asking + serving
     names = {" ".join(path) for path in COMMANDS}
     assert names >= {f"log {verb}" for verb in ("list", "show", "verify", "prove", "check", "checkpoint")}
     assert names >= {f"policy {verb}" for verb in ("list", "show", "test", "build")}

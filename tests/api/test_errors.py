@@ -7,9 +7,12 @@ from placet_api.errors import (
     DENY,
     HOUSE_ERRORS,
     USAGE,
+    AccessError,
+    BusyError,
     ConfigurationError,
     DoorError,
     HouseError,
+    ServiceError,
     UsageError,
     exit_code,
 )
@@ -19,6 +22,9 @@ from placet_engine import errors as engine
 TABLE: list[tuple[HouseError, int]] = [
     (UsageError("usage.x", "x"), USAGE),
     (ConfigurationError("settings.x", "x"), USAGE),
+    (AccessError("access.missing", "x"), USAGE),
+    (BusyError("http.overloaded", "x"), CLOSED),
+    (ServiceError("service.unreachable", "x"), CLOSED),
     (attestations.VerificationError("signature.invalid", "x"), DENY),
     (attestations.MalformedError("json.syntax", "x"), USAGE),
     (attestations.UnsupportedError("bundle.unsupported", "x"), USAGE),

@@ -565,3 +565,21 @@ def test_a_file_name_that_is_no_text_is_refused(project: Path) -> None:
     ran = ask(artifact=name)
     assert (ran.code, ran.out) == (2, "")
     assert "tree.name" in ran.err
+
+
+def test_github_gets_annotations_and_a_page_and_no_page_changes_no_verdict(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = project / "summary.md"
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(page))
+    ran = call("gate", GATE, "train.csv", "--output", "github")
+    assert ran.code == 1
+    assert ran.out.startswith("::error ")
+    assert "NON PLACET" in page.read_text()
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(project))
+    again = call("gate", GATE, "train.csv", "--output", "github")
+    assert (again.code, again.out.startswith("::error ")) == (1, True)
+    assert "summary" in again.err
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY")
+    assert call("gate", GATE, "train.csv", "--output", "github", "--output", "sarif=s.sarif").code == 1
+    assert '"2.1.0"' in (project / "s.sarif").read_text()

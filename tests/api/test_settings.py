@@ -27,7 +27,9 @@ def refusal(file: dict[str, Any]) -> ConfigurationError:
     return caught.value
 
 
-@pytest.mark.parametrize("setting", TABLE, ids=lambda setting: setting.key)
+@pytest.mark.parametrize(
+    "setting", [s for s in TABLE if s.kind is not list and not s.secret], ids=lambda setting: setting.key
+)
 def test_option_beats_variable_beats_file_beats_default(setting: Setting) -> None:
     option, variable, file = SAMPLES[setting.kind]
     layers: list[tuple[dict[str, Value], dict[str, str], dict[str, Any] | None, Value, str]] = [
@@ -47,6 +49,20 @@ def test_option_beats_variable_beats_file_beats_default(setting: Setting) -> Non
         expected = setting.kind(variable) if source == setting.variable else value
         assert settings.values[setting.key] == expected
         assert settings.sources[setting.key] == source
+
+
+@pytest.mark.parametrize("setting", [s for s in TABLE if s.kind is list], ids=lambda setting: setting.key)
+def test_a_list_stands_in_the_file_only(setting: Setting) -> None:
+    found = resolve({}, {setting.variable: "[]"}, nested(setting.key, [1]), "placet.yaml")
+    assert (found.items(setting.key), found.sources[setting.key]) == ([1], "placet.yaml")
+    assert resolve({}, {}, None, "placet.yaml").items(setting.key) == []
+    assert refusal(nested(setting.key, "text")).code == "settings.type"
+
+
+@pytest.mark.parametrize("setting", [s for s in TABLE if s.secret], ids=lambda setting: setting.key)
+def test_a_secret_stands_in_no_file(setting: Setting) -> None:
+    assert resolve({}, {setting.variable: "x"}, None, "placet.yaml").text(setting.key) == "x"
+    assert refusal(nested(setting.key, "x")).code == "settings.secret"
 
 
 def test_each_setting_has_a_variable_of_its_own_and_words() -> None:

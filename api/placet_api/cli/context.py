@@ -8,11 +8,14 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from placet_api.project import Project, anywhere, open_project
+from placet_api.project import Project, anywhere, find_root, open_project
+
+if TYPE_CHECKING:
+    from placet_api.client.remote import Remote
 
 
 @dataclass(slots=True)
@@ -30,6 +33,18 @@ class Call:
     def anywhere(self) -> Project:
         """The project, or the bare working directory."""
         return anywhere(Path.cwd(), self.options, self.variables)
+
+    def reach(self) -> tuple[Project, Remote | None]:
+        """The project, and the service that keeps its evidence and log; with one, no project is needed here.
+
+        Raises as `project` and `client.remote.connect` do.
+        """
+        project = self.anywhere()
+        if project.settings.optional("server") is None:
+            return project if find_root(project.cwd) is not None else self.project(), None
+        from placet_api.client.remote import connect
+
+        return project, connect(project, self.variables, in_ci=self.in_ci)
 
     @property
     def in_ci(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,7 +11,11 @@ from placet_api.cli.context import Call, colour, pass_call
 from placet_api.cli.options import expect_option, pairs, signer_option
 from placet_api.errors import ALLOW, CLOSED, DENY, WARNED, UsageError
 
-FORMATS = ("text", "json", "markdown", "junit")
+if TYPE_CHECKING:
+    from placet_api.gating import Asking
+    from placet_api.report.shown import Shown
+
+FORMATS = ("text", "json", "markdown", "junit", "sarif", "github")
 
 
 @click.command()
@@ -28,7 +33,7 @@ FORMATS = ("text", "json", "markdown", "junit")
     "outputs",
     multiple=True,
     metavar="FORMAT[=PATH]",
-    help="text, json, markdown or junit; repeatable.",
+    help="text, json, markdown, junit, sarif or github; repeatable.",
 )
 @click.option(
     "--anchors", metavar="DIGEST", help="What all trust anchors together must be (placet trust digest)."
@@ -54,6 +59,8 @@ def command(
 ) -> int:
     """Ask whether ARTIFACT may pass GATE. The answer is logged before it is shown, and proved by a receipt.
 
+    With --server a service is asked: its evidence, its policy, its log.
+
     Exit codes: 0 allow, 1 deny, 2 wrong call or configuration, 3 could not evaluate (closed), 4 allowed with warnings
     (only with --fail-on-warn).
 
@@ -62,8 +69,7 @@ def command(
       placet gate promote/production model.joblib
       placet gate promote/production model.joblib --output json=decision.json --output junit=placet.xml
     """
-    from placet_api.gating import Asking, ask
-    from placet_api.wiring import open_house
+    from placet_api.gating import Asking
 
     wanted = _outputs(outputs)
     asking = Asking(
@@ -77,15 +83,39 @@ def command(
         anchors=anchors,
         in_ci=call.in_ci,
     )
-    with open_house(call.project()) as house:
-        shown = ask(house, asking)
+    shown = _ask(call, asking)
     for form, path in wanted:
         _write(form, path, shown)
+    if any(form == "github" for form, _ in wanted):
+        _summarize(call, shown)
     if shown.trouble is not None:
         click.echo(f"placet: {shown.trouble}", err=True)
     if not shown.allowed:
         return CLOSED if shown.body["cause"] == "error" else DENY
     return WARNED if fail_on_warn and shown.warnings() else ALLOW
+
+
+def _ask(call: Call, asking: Asking) -> Shown:
+    from placet_api.gating import ask
+    from placet_api.wiring import open_house
+
+    project, remote = call.reach()
+    if remote is not None:
+        return remote.ask(project, asking)
+    with open_house(project) as house:
+        return ask(house, asking)
+
+
+def _summarize(call: Call, shown: Shown) -> None:
+    """GitHub's page of the job; that it cannot be written changes no verdict."""
+    page = call.variables.get("GITHUB_STEP_SUMMARY")
+    if not page:
+        return
+    from placet_api.report.github import append_summary
+
+    trouble = append_summary(Path(page), shown)
+    if trouble is not None:
+        click.echo(f"placet: {trouble}", err=True)
 
 
 def _outputs(texts: tuple[str, ...]) -> list[tuple[str, Path | None]]:
@@ -112,7 +142,7 @@ def _output(text: str) -> tuple[str, Path | None]:
     return form, Path(path) if equals else None
 
 
-def _write(form: str, path: Path | None, shown: object) -> None:
+def _write(form: str, path: Path | None, shown: Shown) -> None:
     from placet_api.report import render
 
     text = render(form, shown, colour=path is None and colour())

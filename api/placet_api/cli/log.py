@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
@@ -11,55 +13,90 @@ from placet_api.cli.options import json_option
 from placet_api.errors import DENY, UsageError
 from placet_api.printable import printable
 
+F = TypeVar("F", bound=Callable[..., Any])
+
 
 @click.group()
 def command() -> None:
     """List, show, verify and prove what was decided."""
 
 
+def _filters(function: F) -> F:
+    """The options by which entries of the log are chosen, and how they are printed."""
+    for option in reversed(
+        (
+            click.option("--gate", metavar="GATE"),
+            click.option("--subject", metavar="DIGEST"),
+            click.option("--verdict", type=click.Choice(["allow", "deny"])),
+            click.option("--since", metavar="TIME", help="RFC 3339."),
+            click.option("--until", metavar="TIME", help="RFC 3339."),
+            click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 10_000)),
+            json_option,
+        )
+    ):
+        function = option(function)
+    return function
+
+
 @command.command("list")
-@click.option("--gate", metavar="GATE")
-@click.option("--subject", metavar="DIGEST")
-@click.option("--verdict", type=click.Choice(["allow", "deny"]))
-@click.option("--since", metavar="TIME", help="RFC 3339.")
-@click.option("--until", metavar="TIME", help="RFC 3339.")
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 10_000))
+@_filters
 @click.option("--all", "everything", is_flag=True, help="Arrivals of evidence, too.")
-@json_option
 @pass_call
-def list_(
-    call: Call,
-    gate: str | None,
-    subject: str | None,
-    verdict: str | None,
-    since: str | None,
-    until: str | None,
-    limit: int,
-    everything: bool,
-    as_json: bool,
-) -> int:
+def list_(call: Call, /, everything: bool, as_json: bool, limit: int, **chosen: str | None) -> int:
     """List decisions, newest first.
 
     \b
     Example:
       placet log list --verdict deny --since 2026-11-01T00:00:00Z
     """
+    kind = None if everything else "decision"
+    return _print(_find(call, limit, kind=kind, **chosen), as_json)
+
+
+@command.command()
+@_filters
+@click.option("--rule", metavar="CODE", help="Decisions for which this rule was a reason.")
+@click.option("--actor", metavar="PRINCIPAL", help="Decisions that this principal asked for.")
+@pass_call
+def find(call: Call, /, as_json: bool, limit: int, **chosen: str | None) -> int:
+    """Find decisions by what they say, newest first; reads further back than `list` where it has to.
+
+    \b
+    Example:
+      placet log find --rule change.approved --actor ci@example.org
+    """
+    return _print(_find(call, limit, kind="decision", **chosen), as_json)
+
+
+def _find(call: Call, limit: int, **chosen: str | None) -> list[dict[str, Any]]:
     from placet_api.logbook import rows
     from placet_api.wiring import open_house
     from placet_attestations.digests import Digest
     from placet_attestations.times import parse_time
 
-    with open_house(call.project()) as house:
-        found = rows(
+    given = {key: value for key, value in chosen.items() if value is not None}
+    if "subject" in given:
+        Digest.parse(given["subject"])
+    times = {key: parse_time(given[key]) for key in ("since", "until") if key in given}
+    project, remote = call.reach()
+    if remote is not None:
+        return remote.find(limit=limit, **given)
+    with open_house(project) as house:
+        return rows(
             house.reading_log,
-            kind=None if everything else "decision",
-            gate=gate,
-            subject=None if subject is None else Digest.parse(subject),
-            verdict=verdict,
-            since=None if since is None else parse_time(since),
-            until=None if until is None else parse_time(until),
+            kind=given.get("kind"),
+            gate=given.get("gate"),
+            subject=given.get("subject"),
+            verdict=given.get("verdict"),
+            since=times.get("since"),
+            until=times.get("until"),
             limit=limit,
+            rule=given.get("rule"),
+            actor=given.get("actor"),
         )
+
+
+def _print(found: list[dict[str, Any]], as_json: bool) -> int:
     if as_json:
         echo_json(found)
         return 0
@@ -68,10 +105,10 @@ def list_(
     return 0
 
 
-def _line(row: dict[str, object]) -> str:
+def _line(row: dict[str, Any]) -> str:
     where = f"{row['entry']:>6}  {str(row['time'])[:19]}Z"
     if row["type"] != "decision":
-        return f"{where}  {row['type']}  {row.get('bundle', '')}"
+        return f"{where}  {row['type']}  {row.get('bundle') or row.get('id') or row.get('why') or ''}"
     reasons = ", ".join(row["reasons"]) if isinstance(row["reasons"], list) else ""
     verdict = f"{row['verdict']:<5}{' (dry run)' if row['dry_run'] else ''}"
     return f"{where}  {verdict}  {row['gate']}  {str(row['subject'])[:19]}…  {row['decision']}  {reasons}"
@@ -101,7 +138,14 @@ def show(call: Call, decision: str, form: str, facts: bool) -> int:
     from placet_api.report import render
     from placet_api.wiring import open_house
 
-    with open_house(call.project()) as house:
+    project, remote = call.reach()
+    if remote is not None and facts:
+        click.echo(remote.input(decision))
+        return 0
+    if remote is not None:
+        click.echo(render(form, remote.decision(decision), colour=colour()), nl=False)
+        return 0
+    with open_house(project) as house:
         index = find_entry(house.reading_log, decision)
         if facts:
             click.echo(house.reading_log.payload(index, "input").data)
@@ -128,6 +172,14 @@ def verify(call: Call, log_key: str | None, as_json: bool) -> int:
     """
     from placet_api.logbook import audit
 
+    project = call.anywhere()
+    if project.settings.optional("server") is not None:
+        raise UsageError(
+            "log.not_remote",
+            "a log is recomputed where its store is, and this one is kept by a service",
+            where=project.settings.sources["server"],
+            hint="check single decisions from here:  placet log check RECEIPT --log-key VKEY",
+        )
     report = audit(call.project(), log_key)
     if as_json:
         echo_json(report.as_json())
@@ -156,10 +208,18 @@ def prove(call: Call, decision: str, target: Path | None) -> int:
     from placet_api.logbook import find_entry, receipt_name
     from placet_api.wiring import open_house
 
-    with open_house(call.project()) as house:
-        index = find_entry(house.reading_log, decision)
-        receipt = house.reading_log.receipt(index)
-        path = target or Path(receipt_name(house.reading_log, index))
+    project, remote = call.reach()
+    if remote is not None:
+        # The document is asked for first: it says under which entry and name the receipt goes.
+        document = remote.decision(decision)
+        index, name = document.entry, f"{document.body['id']}.placet-proof"
+        receipt = remote.proof(document.body["id"])
+    else:
+        with open_house(project) as house:
+            index = find_entry(house.reading_log, decision)
+            receipt = house.reading_log.receipt(index)
+            name = receipt_name(house.reading_log, index)
+    path = target or Path(name)
     try:
         path.write_bytes(receipt)
     except OSError as error:
@@ -185,7 +245,15 @@ def checkpoint(call: Call, keep: bool) -> int:
     """
     from placet_api.logbook import checkpoint as newest
 
-    click.echo(newest(call.project(), keep=keep), nl=False)
+    project, remote = call.reach()
+    if remote is None:
+        click.echo(newest(project, keep=keep), nl=False)
+    elif keep:
+        raise UsageError(
+            "log.not_remote", "a service keeps its own head", hint="use --keep where the store is"
+        )
+    else:
+        click.echo(remote.checkpoint(), nl=False)
     return 0
 
 

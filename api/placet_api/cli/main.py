@@ -17,6 +17,8 @@ _CYCLES: Final = (
     100_000  # objects made before Python looks for cycles again; its own 700 come with each import
 )
 
+_DOTTED: Final = {"opa_path": "opa.path", "client_ca": "client.ca"}  # options that are settings of a group
+
 # name -> (module under placet_api.cli, words for --help). The order is the order of a project's life.
 COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("init", "Start a project: settings, trust policy, a developer key, a log key."),
@@ -34,6 +36,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "approve": ("approve", "Sign an approval for a gate and an artifact."),
     "log": ("log", "List, show, verify and prove what was decided."),
     "policy": ("policy", "List, show, test and build the policy set."),
+    "token": ("token", "Make, list and revoke the tokens of the service's callers."),
+    "serve": ("serve", "Serve the HTTP API."),
     "doctor": ("doctor", "Say what is set up, where it comes from, and what is wrong."),
     "version": ("version", "Print the versions of Placet and OPA."),
 }
@@ -81,6 +85,10 @@ def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 @click.option("--policies", metavar="DIR", help="A policy folder instead of the shipped one.")
 @click.option("--settings", metavar="FILE", help="Settings laid over the policy set's own.")
 @click.option("--opa", "opa_path", metavar="FILE", help="Another OPA binary.")
+@click.option(
+    "--server", metavar="URL", help="A Placet service that keeps evidence and log, instead of a store here."
+)
+@click.option("--ca", "client_ca", metavar="FILE", help="The certificate authority of that service.")
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 @click.option(
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="As version."
@@ -98,7 +106,7 @@ def cli(ctx: click.Context, /, debug: bool, **given: str | None) -> None:
     """
     from placet_api.cli.context import Call
 
-    options = {("opa.path" if name == "opa_path" else name): value for name, value in given.items()}
+    options = {_DOTTED.get(name, name): value for name, value in given.items()}
     ctx.obj = Call(options=options, debug=debug)
 
 

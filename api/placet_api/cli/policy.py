@@ -8,7 +8,7 @@ import click
 
 from placet_api.cli.context import Call, echo_json, pass_call
 from placet_api.cli.options import json_option
-from placet_api.errors import DENY
+from placet_api.errors import DENY, UsageError
 
 
 @click.group()
@@ -101,4 +101,33 @@ def build(call: Call, folder: Path | None, target: Path | None, check: bool) -> 
 
     for line in build_set(call.anywhere(), folder, target, check=check):
         click.echo(line)
+    return 0
+
+
+@command.command("catalogue")
+@json_option
+@click.option("--markdown", "as_markdown", is_flag=True, help="Print a markdown table.")
+@click.option("--controls", is_flag=True, help="The control matrix: each control, its rules, their gates.")
+@pass_call
+def catalogue_(call: Call, as_json: bool, as_markdown: bool, controls: bool) -> int:
+    """Print the rule catalogue with the gates that ask each rule, or the control matrix.
+
+    \b
+    Examples:
+      placet policy catalogue --markdown > rules.md
+      placet policy catalogue --controls
+    """
+    from placet_api import catalogue
+
+    if as_json and as_markdown:
+        raise UsageError("usage.output", "--json and --markdown are two outputs", hint="ask for one of them")
+    found = catalogue.document(call.anywhere())
+    if as_json:
+        echo_json(found["controls"] if controls else found)
+        return 0
+    if as_markdown:
+        render = catalogue.controls_markdown if controls else catalogue.rules_markdown
+    else:
+        render = catalogue.controls_text if controls else catalogue.rules_text
+    click.echo(render(found), nl=False)
     return 0

@@ -22,8 +22,12 @@ def command(call: Call, artifact: str, as_json: bool) -> int:
     from placet_api.showing import page, words
     from placet_api.wiring import open_house
 
-    with open_house(call.project()) as house:
-        found = page(house, artifact)
+    project, remote = call.reach()
+    if remote is not None:
+        found = remote.page(remote.resolve(artifact, reading=True).digest)
+    else:
+        with open_house(project) as house:
+            found = page(house, artifact)
     if as_json:
         echo_json(found)
     else:

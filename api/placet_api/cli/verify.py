@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +12,9 @@ from placet_api.cli.options import json_option
 from placet_api.errors import DENY
 from placet_api.paths import is_file
 from placet_api.printable import printable
+
+if TYPE_CHECKING:
+    from placet_api.verifying import Row
 
 
 @click.command()
@@ -27,13 +31,7 @@ def command(call: Call, what: str, as_json: bool) -> int:
       placet verify statement.sigstore.json
       placet verify model.joblib
     """
-    from placet_api.verifying import verify_artifact, verify_file
-    from placet_api.wiring import open_house
-
-    with open_house(call.project()) as house:
-        path = Path(what)
-        is_bundle = is_file(path) and path.name.endswith((".sigstore.json", ".sigstore", ".jsonl"))
-        rows = verify_file(house, path) if is_bundle else verify_artifact(house, what)
+    rows = _rows(call, what)
     if as_json:
         echo_json([row.as_json() for row in rows])
     for row in () if as_json else rows:
@@ -43,3 +41,17 @@ def command(call: Call, what: str, as_json: bool) -> int:
     if not rows and not as_json:
         click.echo("nothing is held about it", err=True)
     return 0 if rows and all(row.counts for row in rows) else DENY
+
+
+def _rows(call: Call, what: str) -> list[Row]:
+    from placet_api.verifying import verify_artifact, verify_file
+    from placet_api.wiring import open_house
+
+    path = Path(what)
+    is_bundle = is_file(path) and path.name.endswith((".sigstore.json", ".sigstore", ".jsonl"))
+    # A file is judged by the trust policy here; only what a service holds is judged by its own.
+    project, remote = (call.project(), None) if is_bundle else call.reach()
+    if remote is not None:
+        return remote.statements(remote.resolve(what, reading=True).digest)
+    with open_house(project) as house:
+        return verify_file(house, path) if is_bundle else verify_artifact(house, what)

@@ -8,7 +8,7 @@ from placet_api.report.shown import Shown
 
 
 def render(form: str, shown: object, *, colour: bool = False) -> str:
-    """A decision in one format: text, json, markdown or junit."""
+    """A decision in one format: text, json, markdown, junit, sarif or github."""
     assert isinstance(shown, Shown)
     match form:
         case "json":
@@ -22,6 +22,14 @@ def render(form: str, shown: object, *, colour: bool = False) -> str:
             from placet_api.report import junit
 
             return junit.render(shown)
+        case "sarif":
+            from placet_api.report import sarif
+
+            return sarif.render(shown)
+        case "github":
+            from placet_api.report import github
+
+            return github.render(shown)
         case _:
             from placet_api.report import text
 

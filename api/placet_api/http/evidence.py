@@ -1,0 +1,144 @@
+"""Routes on attestations and artifacts: what came in, and what is known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from placet_api.errors import HOUSE_ERRORS, HouseError, UsageError
+from placet_api.http.asked import Asked, Reply, as_json
+from placet_api.http.problems import PROBLEM, problem, status_of
+from placet_api.lookup import AdmittedNames
+from placet_api.showing import page
+from placet_api.verifying import verify_artifact
+from placet_api.wiring import House
+from placet_attestations.digests import Digest
+from placet_engine.intake import TakenIn
+from placet_engine.lineage.render import as_dot, as_text
+from placet_engine.lineage.render import as_json as lineage_json
+from placet_engine.lineage.svg import render_svg
+
+BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
+_MAX_LINES = 1000
+_FORMS = {
+    "json": (lineage_json, "application/json"),
+    "text": (as_text, "text/plain"),
+    "dot": (as_dot, "text/plain"),
+    "svg": (render_svg, "image/svg+xml"),
+}
+
+
+def take_in(house: House, asked: Asked) -> Reply:
+    """Take in one bundle, or a bundle a line: each by itself."""
+    items: list[dict[str, Any]] = []
+    refused: list[dict[str, Any]] = []
+    new = False
+    first: HouseError | None = None
+    for number, raw in _bundles(asked.body):
+        try:
+            taken = house.intake.take_in(raw)
+        except HOUSE_ERRORS as error:
+            if status_of(error) == 503:
+                # What cannot be kept or logged is nobody's fault but ours, and no word on the bundle.
+                raise
+            first = first or error
+            refused.append({"line": number, "code": error.code, "detail": str(error), "hint": error.hint})
+            continue
+        items.append(_taken(taken))
+        new = new or taken.new
+    if first is not None and not items:
+        status, body = problem(first, refused=refused)
+        return Reply(body, PROBLEM, status)
+    return as_json({"items": items, "refused": refused}, 201 if new else 200)
+
+
+def _bundles(body: bytes) -> Iterator[tuple[int, bytes]]:
+    lines = [(number, line) for number, line in enumerate(body.split(b"\n"), start=1) if line.strip()]
+    # A pretty-printed document has many lines, none of which is a whole object; JSON lines are whole, each.
+    if len(lines) < 2 or not all(
+        line.strip().startswith(b"{") and line.strip().endswith(b"}") for _, line in lines
+    ):
+        yield 1, body
+        return
+    if len(lines) > _MAX_LINES:
+        raise UsageError(
+            "http.too_large", f"more than {_MAX_LINES} bundles in one request", hint="send fewer"
+        )
+    yield from lines
+
+
+def _taken(taken: TakenIn) -> dict[str, Any]:
+    verified = taken.verified
+    return {
+        "statement": verified.digest,
+        "type": verified.type,
+        "predicateType": verified.statement.predicate_type,
+        "subjects": [subject.digest for subject in verified.statement.subjects],
+        "signer": verified.signer.id,
+        "principal": verified.signer.principal,
+        "entry": taken.entry,
+        "new": taken.new,
+    }
+
+
+def bundle(house: House, asked: Asked) -> Reply:
+    """The exact bytes of one bundle."""
+    raw = house.store.get(asked.digest())
+    if raw is None:
+        raise UsageError("attestation.unknown", f"no attestation {asked.digest()} is held here")
+    return Reply(raw, BUNDLE)
+
+
+def held(house: House, asked: Asked) -> Reply:
+    """What is held about one subject, verified again."""
+    subject = asked.query.get("subject")
+    if subject is None:
+        raise UsageError("http.query", "which subject? say ?subject=sha256:…")
+    found = house.reader.about(Digest.parse(subject)).arrived
+    rows = [
+        {
+            "statement": item.verified.digest,
+            "type": item.verified.type,
+            "predicateType": item.verified.statement.predicate_type,
+            "signer": item.verified.signer.id,
+            "principal": item.verified.signer.principal,
+            "since": item.since.isoformat(),
+        }
+        for item in found
+        if asked.query.get("predicateType") in (None, item.verified.statement.predicate_type)
+        and asked.query.get("signer") in (None, item.verified.signer.id)
+    ]
+    return as_json({"items": rows})
+
+
+def known(house: House, asked: Asked) -> Reply:
+    """Digests that admitted statements tie to a name, or that begin so."""
+    names = AdmittedNames(house.store, house.lineage)
+    name, prefix = asked.query.get("name"), asked.query.get("prefix")
+    if (name is None) == (prefix is None):
+        raise UsageError("http.query", "say ?name=NAME or ?prefix=sha256:…, one of them")
+    if name is not None:
+        return as_json({"items": list(names.by_name(name) if name.isprintable() else ())})
+    assert prefix is not None
+    if not prefix.startswith("sha256:") or len(prefix) < 7 + 12:
+        raise UsageError("http.query", "a prefix is sha256: and twelve or more digits")
+    return as_json({"items": list(names.by_prefix(prefix))})
+
+
+def artifact(house: House, asked: Asked) -> Reply:
+    """One page on an artifact."""
+    return as_json(page(house, asked.digest()))
+
+
+def statements(house: House, asked: Asked) -> Reply:
+    """Every statement about it, and whether it counts."""
+    return as_json({"items": [row.as_json() for row in verify_artifact(house, asked.digest())]})
+
+
+def lineage(house: House, asked: Asked) -> Reply:
+    """What it was made from."""
+    form = asked.query.get("format", "json")
+    if form not in _FORMS:
+        raise UsageError("http.query", f"no format {form!r}", hint=f"one of {', '.join(_FORMS)}")
+    render, media = _FORMS[form]
+    return Reply(render(house.lineage(asked.digest())).encode(), media)

@@ -1,0 +1,157 @@
+"""One running service: the house it speaks for, what it may be told to reload, and who asks it.
+
+What a reload exchanges (trust, policies, settings, issuers) hangs together in one `Ruling`, so that no request is
+judged by half of one and half of another.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from placet_api.errors import ConfigurationError
+from placet_api.http.authentication import Authenticator
+from placet_api.http.oidc import Issuers, parse_issuers
+from placet_api.http.pool import Pool
+from placet_api.http.rates import Rates
+from placet_api.http.tokens import TokenStore
+from placet_api.project import Project
+from placet_api.wiring import House
+from placet_engine.errors import EngineError, PolicyError
+from placet_engine.log.entry import event_draft
+
+_READY_SECONDS = 30.0
+
+
+@dataclass(slots=True)
+class Ruling:
+    """One generation of everything that judges. Ends when it was replaced and nobody uses it any more."""
+
+    number: int
+    house: House
+    authenticator: Authenticator
+    _users: int = 0
+    _retired: bool = False
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @contextmanager
+    def use(self) -> Iterator[House]:
+        """Hold it for the time of one request."""
+        with self._lock:
+            self._users += 1
+        try:
+            yield self.house
+        finally:
+            with self._lock:
+                self._users -= 1
+            self._end_if_unused()
+
+    def retire(self) -> None:
+        """Another one rules now."""
+        with self._lock:
+            self._retired = True
+        self._end_if_unused()
+
+    def _end_if_unused(self) -> None:
+        with self._lock:
+            over = self._retired and self._users == 0
+        if over:
+            self.house.close()
+
+
+class Service:
+    """What the routes work with. Opened before anything listens, so that the first answer is as good as any."""
+
+    def __init__(self, project: Project, reread: Callable[[], Project], house: House) -> None:
+        """`reread` reads the project's files again, for `reload`. Raises what opening a house raises."""
+        settings = project.settings
+        self._reread = reread
+        self.house = house
+        self.tokens = TokenStore(project.database())
+        self.pool = Pool(int(settings.number("http.threads")), int(settings.number("http.queue")))
+        rate = settings.number("http.rate")
+        self.rates = Rates(rate, burst=2 * rate)
+        self._reloading = threading.Lock()
+        self.ruling = self._rule(0, house.renewed(project))
+
+    @property
+    def clock(self) -> Callable[[], datetime]:
+        """The time on the wall."""
+        return self.house.clock
+
+    def reload(self, why: str) -> Ruling:
+        """Read trust, policies and settings again: compile and check, note it in the log, then let it rule.
+
+        Raises what a room raises; the one that ruled before goes on then. `ConfigurationError` http.restart for what
+        cannot change under a running service.
+        """
+        with self._reloading:
+            project = self._reread()
+            self._require_same_place(project)
+            house = self.house.renewed(project)
+            try:
+                following = self._rule(self.ruling.number + 1, house)
+                self._note(why, following)
+            except BaseException:
+                house.close()
+                raise
+            # A crash before this line leaves a note of a reload that a restart makes true.
+            before, self.ruling = self.ruling, following
+            before.retire()
+            return following
+
+    def readiness(self) -> dict[str, str]:
+        """What is not ready, and why; empty when all is."""
+        missing: dict[str, str] = {}
+        with self.ruling.use() as house:
+            checks: dict[str, Callable[[], object]] = {
+                "log": house.log.head,
+                "store": lambda: house.store.by_prefix("sha256:000000000000"),
+                "policy": lambda: _usable(house),
+                "opa": lambda: house.engine.wait_ready(0.5),
+            }
+            for name, check in checks.items():
+                try:
+                    check()
+                except Exception as error:  # noqa: BLE001 - whatever it is, it is not ready
+                    missing[name] = str(error)
+        return missing
+
+    def close(self) -> None:
+        """Wait for what is under way, then close every room."""
+        self.pool.close()
+        self.ruling.retire()
+        self.tokens.close()
+        self.house.close()
+
+    def _rule(self, number: int, house: House) -> Ruling:
+        issuers = parse_issuers(house.project.settings.items("http.issuers"), "http.issuers")
+        _usable(house)
+        house.engine.wait_ready(_READY_SECONDS)
+        return Ruling(number, house, Authenticator(self.tokens, Issuers(issuers)))
+
+    def _require_same_place(self, project: Project) -> None:
+        before = self.house.project
+        same = project.database() == before.database() and project.path("log.key") == before.path("log.key")
+        if not same:
+            raise ConfigurationError(
+                "http.restart",
+                "the store and the log's key cannot change under a running service",
+                hint="end it and start it again",
+            )
+
+    def _note(self, why: str, following: Ruling) -> None:
+        old, new = self.ruling.house.anchors, following.house.anchors
+        fields = {"before": str(old.digest), "after": str(new.digest), "policy": new.policy, "why": why}
+        self.house.log.append(event_draft("reload", self.clock(), fields))
+
+
+def _usable(house: House) -> None:
+    failure = house.evaluator.unusable
+    if failure is not None:
+        raise PolicyError(failure.code, failure.message, hint=failure.hint)
+    if house.evaluator.engine is not house.engine:
+        raise EngineError("opa.missing", "there is no OPA", hint="placet doctor")

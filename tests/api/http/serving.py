@@ -1,0 +1,154 @@
+"""A real service for tests: `placet serve` as a process of its own, on a free port of this machine.
+
+with serving(folder) as service:
+    reply = service.post("/v1/decisions", {...}, token)
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import Queue
+from typing import Any
+from urllib.parse import urlsplit
+
+PATIENCE = 60.0  # seconds; a loaded machine is slow, and that is no failure
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """The body as JSON."""
+        return json.loads(self.body)
+
+    @property
+    def code(self) -> Any:
+        """The code of a problem body."""
+        assert self.headers["content-type"] == "application/problem+json", self
+        return self.json["code"]
+
+
+@dataclass(slots=True)
+class Serving:
+    """A running service."""
+
+    process: subprocess.Popen[str]
+    folder: Path
+    url: str = ""
+    hook: str = ""
+    lines: list[str] = field(default_factory=list)
+    news: Queue[str | None] = field(default_factory=Queue)
+    reader: threading.Thread | None = None
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        port = urlsplit(self.url).port
+        assert port is not None
+        return port
+
+    def connect(self) -> http.client.HTTPConnection:
+        """A connection of its own."""
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        token: str | None = None,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """One request on a connection of its own."""
+        given = dict(headers or {}) | ({} if token is None else {"authorization": f"Bearer {token}"})
+        connection = self.connect()
+        try:
+            connection.request(method, path, body=body, headers=given)
+            got = connection.getresponse()
+            found = {name.lower(): value for name, value in got.getheaders()}
+            return Answer(got.status, found, got.read())
+        finally:
+            connection.close()
+
+    def get(self, path: str, token: str | None = None) -> Answer:
+        """GET."""
+        return self.ask("GET", path, token)
+
+    def post(self, path: str, value: Any, token: str | None = None) -> Answer:
+        """POST of JSON, or of bytes as they are."""
+        body = value if isinstance(value, bytes) else json.dumps(value).encode()
+        return self.ask("POST", path, token, body, {"content-type": "application/json"})
+
+    def wait_for(self, words: str) -> str:
+        """The next line of its log that holds these words."""
+        while True:
+            line = self.news.get(timeout=PATIENCE)
+            assert line is not None, f"it ended without saying {words!r}: {self.lines}"
+            if words in line:
+                return line
+
+    def end(self, number: int = signal.SIGTERM) -> int:
+        """Send a signal and wait for the end."""
+        self.process.send_signal(number)
+        code = self.process.wait(PATIENCE)
+        assert self.reader is not None
+        self.reader.join(PATIENCE)
+        return code
+
+    def listen(self) -> None:
+        """Read what it says, in a thread."""
+        assert self.process.stderr is not None
+        with self.process.stderr as said:
+            for line in said:
+                self.lines.append(line)
+                self.news.put(line)
+        self.news.put(None)
+
+
+def started(folder: Path, **variables: str) -> Serving:
+    """Start it; returns once it accepts connections, at the webhook too when a variable says where."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "placet", "serve", "--listen", "127.0.0.1:0"],
+        cwd=folder,
+        env={**os.environ, **variables},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    service = Serving(process, folder)
+    service.reader = threading.Thread(target=service.listen, daemon=True)
+    service.reader.start()
+    try:
+        service.url = service.wait_for("placet serves").split()[-1]
+        if "PLACET_KUBERNETES_LISTEN" in variables:
+            service.hook = service.wait_for("placet admits at").split()[-1]
+    except BaseException:
+        service.end(signal.SIGKILL)
+        raise
+    return service
+
+
+@contextmanager
+def serving(folder: Path, **variables: str) -> Iterator[Serving]:
+    """A service for the time of a block; ended at its end, whatever happened."""
+    service = started(folder, **variables)
+    try:
+        yield service
+    finally:
+        if service.process.poll() is None:
+            service.end()
