@@ -37,6 +37,7 @@ def main() -> int:
         pipeline(story)
         decision = judge(story)
         attacks(story, project)
+        service(story, project)
         auditor(story, project, decision)
     except StoryError as error:
         print(f"\nThe demo stopped: {error}", file=sys.stderr)
@@ -148,9 +149,33 @@ def attacks(story: Story, project: Path) -> None:
     story.run(f"placet gate {GATE} model.joblib", told={"CI": "true", "PLACET_ANCHORS": pin})
 
 
+def service(story: Story, project: Path) -> None:
+    """The same house behind HTTP: a job that has the model and a token, and neither store nor key."""
+    story.chapter("10. A job elsewhere asks a service")
+    told = story.run("placet token new ci@example.org --role gate", show=False)
+    token = next(line for line in told.splitlines() if line.startswith("placet_"))
+    job = project.parent / "job"
+    job.mkdir()
+    shutil.copy(project / "model.joblib", job / "model.joblib")
+    (job / "other.joblib").write_text("nobody vouched for this")
+    with story.serving("placet serve --listen 127.0.0.1:0") as url:
+        story.say(
+            "The job has the model and a token (PLACET_TOKEN); it has neither store, nor trust.yaml, nor a key."
+        )
+        story.environment = {"PLACET_TOKEN": token}
+        ask = f"placet --server {url} gate {GATE}"
+        story.must_say(story.run(f"{ask} model.joblib", where=job), "PLACET")
+        denied = story.run(f"{ask} other.joblib --output github", where=job, expect=1)
+        story.must_say(denied, "lineage.subject_known")
+        story.environment = {"PLACET_TOKEN": token[:-4] + "0000"}
+        story.must_say(story.run(f"{ask} model.joblib", where=job, expect=2), "access.unknown")
+    story.environment = {}
+    story.say("The service ended; what it decided stands in the same log.")
+
+
 def auditor(story: Story, project: Path, decision: str) -> None:
     """The log is whole; one decision is proved elsewhere, offline; then the log is tampered with, and tells."""
-    story.chapter("10. Months later: an auditor")
+    story.chapter("11. Months later: an auditor")
     story.run("placet log list")
     story.must_say(story.run("placet log verify"), "whole")
     desk = project.parent / "auditor"
@@ -161,7 +186,7 @@ def auditor(story: Story, project: Path, decision: str) -> None:
     story.run("placet log check decision.placet-proof --log-key log.pub", where=desk)
     story.run("placet log check decision.placet-proof", where=desk, expect=2)
 
-    story.chapter("11. Somebody changes one byte of the log's database")
+    story.chapter("12. Somebody changes one byte of the log's database")
     entry = flip_verdict(project / ".placet" / "placet.db")
     story.say(f"in the row of entry {entry}: one byte of its leaf flipped")
     story.must_say(story.run("placet log verify", expect=1), f"entry {entry}")
@@ -193,9 +218,9 @@ def farewell(story: Story, seconds: float) -> None:
         "            exit 0 promotes; 1 denies, 2 is a wrong call, 3 could not evaluate: none of them promotes"
     )
     story.say(
-        "Kubernetes: package the model with provenance as above, and gate the image's digest before you deploy it;"
+        "Kubernetes: package the model with provenance as above; placet serve is the admission webhook, too"
     )
-    story.say("            placet gate deploy/production oci:REGISTRY/REPO@sha256:…")
+    story.say("            (kubernetes.listen; manifests in examples/kubernetes)")
     story.say(
         "Auditor:    keep log.pub apart from the store;  placet log verify,  placet log check RECEIPT --log-key log.pub"
     )

@@ -6,7 +6,8 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -72,6 +73,41 @@ class Story:
         if ended.returncode != expect:
             raise StoryError(f"expected exit {expect}, got {ended.returncode}: {command}")
         return ended.stdout
+
+    @contextmanager
+    def serving(self, command: str) -> Iterator[str]:
+        """A service beside the story: its address, once it says where it serves; ended at the end, and well.
+
+        Raises `StoryError` when it does not start, or ends with anything but 0.
+        """
+        self.commands += 1
+        print(f"\n$ {command}", flush=True)
+        variables = {name: value for name, value in os.environ.items() if not name.startswith("PLACET_")}
+        variables["PATH"] = f"{self.bin}{os.pathsep}{variables.get('PATH', '')}"
+        arguments = shlex.split(command)
+        service = subprocess.Popen(
+            arguments,
+            cwd=self.folder,
+            env=variables,
+            text=True,
+            stderr=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+        )
+        assert service.stderr is not None
+        with service, service.stderr:
+            try:
+                line = next((line for line in service.stderr if line.startswith("placet serves")), None)
+                if line is None:
+                    raise StoryError(f"it did not start: {command}")
+                print(line, end="", flush=True)
+                yield line.split()[-1]
+            finally:
+                service.terminate()
+                # Read to the end, so that it never waits for somebody to read.
+                service.stderr.read()
+                code = service.wait()
+        if code != 0:
+            raise StoryError(f"expected the service to end with 0, got {code}")
 
     def must_say(self, output: str, words: str) -> None:
         """Hold a command to what the story claims of it."""

@@ -19,6 +19,7 @@ from placet_api.http.pool import Pool
 from placet_api.http.rates import Rates
 from placet_api.http.tokens import TokenStore
 from placet_api.project import Project
+from placet_api.settings import TABLE
 from placet_api.wiring import House
 from placet_engine.errors import EngineError, PolicyError
 from placet_engine.log.entry import event_draft
@@ -142,6 +143,16 @@ class Service:
                 "the store and the log's key cannot change under a running service",
                 hint="end it and start it again",
             )
+        for setting in TABLE:
+            # What only a start reads must not look as if it had been taken over.
+            own = setting.key.startswith(("http.", "kubernetes.")) and setting.key != "http.issuers"
+            if own and project.settings.values[setting.key] != before.settings.values[setting.key]:
+                raise ConfigurationError(
+                    "http.restart",
+                    f"{setting.key} is read at a start only, and it has changed",
+                    where=setting.key,
+                    hint="end the service and start it again",
+                )
 
     def _note(self, why: str, following: Ruling) -> None:
         old, new = self.ruling.house.anchors, following.house.anchors

@@ -405,6 +405,10 @@ def test_a_reload_is_checked_noted_and_then_rules(ready: Path, tmp_path: Path) -
         (folder / "placet.yaml").write_text((folder / "placet.yaml").read_text() + "settings: overlay.yaml\n")
         before = running.get("/v1/policies", auditor).json["revision"]
         assert running.post("/v1/reload", {}, admin).json["policy"] != before
+        settings = (folder / "placet.yaml").read_text()
+        (folder / "placet.yaml").write_text(settings + "http: {queue: 5}\n")
+        changed = running.post("/v1/reload", {}, admin)
+        assert (changed.code, changed.json["where"]) == ("http.restart", "http.queue")
         (folder / "placet.yaml").write_text("store: sqlite:///elsewhere.db\n")
         assert running.post("/v1/reload", {}, admin).code == "http.restart"
         notes = running.get("/v1/decisions?kind=reload", auditor).json["items"]
