@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
@@ -180,10 +181,22 @@ async def _body(request: Request, most: int) -> bytes:
     return b"".join(parts)
 
 
-async def _no_route(request: Request, error: Exception) -> Response:  # noqa: ARG001 - starlette's shape
+async def _no_route(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
-    headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
+    headers = {"allow": ", ".join(sorted(_methods(request)))} if status == 405 else {}
     return Response(body(status, "http.no_route", "nothing is served there"), status, headers, PROBLEM)
+
+
+def _methods(request: Request) -> set[str]:
+    """What may be asked of this path, by every route that serves it (RFC 9110 section 10.2.1)."""
+    app: FastAPI = request.app
+    serving = (route for route in app.routes if isinstance(route, APIRoute))
+    return {
+        method
+        for route in serving
+        if route.path_regex.match(request.url.path)
+        for method in route.methods or ()
+    }
 
 
 def _tell(call: Call, request: Request, caller: Caller | None, reply: Reply, seconds: float) -> None:

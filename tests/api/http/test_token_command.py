@@ -4,6 +4,7 @@ import json
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -22,7 +23,9 @@ def folder(empty: Path) -> Path:
 
 
 def token(*arguments: str) -> Result:
-    return CliRunner().invoke(command, arguments, obj=Call({}, variables={}))
+    # click remembers a command's help option from the first context it meets: give it what `placet` gives.
+    names: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
+    return CliRunner().invoke(command, arguments, obj=Call({}, variables={}), **names)
 
 
 def made(*arguments: str) -> str:
