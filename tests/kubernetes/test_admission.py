@@ -178,6 +178,14 @@ def test_an_ephemeral_container_is_judged(cluster: Cluster) -> None:
         assert cluster.plane.api("PUT", f"{path}/ephemeralcontainers", found).status == status
 
 
+def test_many_images_take_one_place(cluster: Cluster) -> None:
+    images = [f"registry.example/app@sha256:{number:064x}" for number in range(80)]
+    code, said = cluster.create("staging", pod("many", *images))
+    assert code != 0
+    assert "lineage.subject_known" in said or "deadline" in said
+    assert "overloaded" not in said
+
+
 def test_a_dry_run_and_a_namespace_that_did_not_opt_in(cluster: Cluster) -> None:
     assert cluster.create("staging", pod("dry", cluster.good), "--dry-run=server")[0] == 0
     assert cluster.create("staging", pod("dry", STRANGER), "--dry-run=server")[0] != 0

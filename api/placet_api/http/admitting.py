@@ -29,17 +29,12 @@ class HouseJudge:
         self._actor = Actor(actor, actor, ("kubernetes",))
 
     async def judge(self, question: Question) -> Ruling:
-        """All digests, side by side, under one ruling."""
-        with self._service.ruling.use() as house:
-            tasks = [
-                asyncio.ensure_future(self._service.pool.run(partial(self._one, house, question, digest)))
-                for digest in question.digests
-            ]
-            try:
-                return Ruling(tuple(await asyncio.gather(*tasks)), house.policy_set.revision)
-            finally:
-                # The house stays open for those that still run, also when one failed or the caller went away.
-                await asyncio.wait(tasks)
+        """All digests, one after the other, in one place of the pool and under one ruling.
+
+        So an object with many images takes no more room than any other, and the house is held by the thread that works
+        in it, also when the caller has gone away.
+        """
+        return await self._service.pool.run(partial(self._all, question))
 
     async def note(self, record: Mapping[str, Any]) -> str:
         """One entry for the whole answer; its id."""
@@ -56,6 +51,11 @@ class HouseJudge:
         draft = admission_draft(name, now, verdict, told, dumps(dict(record)))
         await asyncio.wrap_future(self._service.house.log.submit(draft))
         return name
+
+    def _all(self, question: Question) -> Ruling:
+        with self._service.use() as house:
+            results = tuple(self._one(house, question, digest) for digest in question.digests)
+            return Ruling(results, house.policy_set.revision)
 
     def _one(self, house: House, question: Question, text: str) -> Judged:
         digest, environment = Digest.parse(text), question.environment

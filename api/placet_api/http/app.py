@@ -42,7 +42,7 @@ Answer = Callable[[Request], Awaitable[Response]]
 
 def make_app(service: Service) -> FastAPI:
     """The application over an open service."""
-    app = FastAPI(title="Placet", openapi_url=None, docs_url=None, redoc_url=None)
+    app = FastAPI(title="Placet", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     metrics = Metrics(service)
     for call in CALLS:
         app.add_api_route(call.path, _guarded(service, metrics, call), methods=[call.method])
@@ -154,7 +154,7 @@ async def _made(service: Service, call: Call, caller: Caller, request: Request) 
     asked = Asked(request.path_params, query, data, caller, request.headers, _by(query.get("timeout")))
 
     def work() -> Reply:
-        with service.ruling.use() as house:
+        with service.use() as house:
             return call.answer(house, asked)
 
     return await service.pool.run(work)

@@ -72,7 +72,6 @@ def serve(project: Project, reread: Callable[[], Project], started: Callable[[st
     address = Address.parse(project.settings.text("http.listen"), "http.listen")
     context, hook = _tls(project, address), _webhook(project)
     with open_house(project) as house, ExitStack() as open_sockets:
-        house.start()
         service = Service(project, reread, house)
         try:
             app = make_app(service)

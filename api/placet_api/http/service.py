@@ -36,19 +36,22 @@ class Ruling:
     authenticator: Authenticator
     _users: int = 0
     _retired: bool = False
+    _closed: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    @contextmanager
-    def use(self) -> Iterator[House]:
-        """Hold it for the time of one request."""
+    def enter(self) -> bool:
+        """Hold it for one request, until `leave`; False when another one rules already."""
         with self._lock:
+            if self._retired:
+                return False
             self._users += 1
-        try:
-            yield self.house
-        finally:
-            with self._lock:
-                self._users -= 1
-            self._end_if_unused()
+            return True
+
+    def leave(self) -> None:
+        """The request is over."""
+        with self._lock:
+            self._users -= 1
+        self._end_if_unused()
 
     def retire(self) -> None:
         """Another one rules now."""
@@ -58,7 +61,8 @@ class Ruling:
 
     def _end_if_unused(self) -> None:
         with self._lock:
-            over = self._retired and self._users == 0
+            over = self._retired and self._users == 0 and not self._closed
+            self._closed = self._closed or over
         if over:
             self.house.close()
 
@@ -76,7 +80,12 @@ class Service:
         rate = settings.number("http.rate")
         self.rates = Rates(rate, burst=2 * rate)
         self._reloading = threading.Lock()
-        self.ruling = self._rule(0, house.renewed(project))
+        try:
+            self.ruling = self._begin(0, house.renewed(project))
+        except BaseException:
+            self.pool.close()
+            self.tokens.close()
+            raise
 
     @property
     def clock(self) -> Callable[[], datetime]:
@@ -92,22 +101,31 @@ class Service:
         with self._reloading:
             project = self._reread()
             self._require_same_place(project)
-            house = self.house.renewed(project)
+            following = self._begin(self.ruling.number + 1, self.house.renewed(project))
             try:
-                following = self._rule(self.ruling.number + 1, house)
                 self._note(why, following)
             except BaseException:
-                house.close()
+                following.retire()
                 raise
             # A crash before this line leaves a note of a reload that a restart makes true.
             before, self.ruling = self.ruling, following
             before.retire()
             return following
 
+    @contextmanager
+    def use(self) -> Iterator[House]:
+        """The house that rules, held until the block ends. To be used in the thread that works with it."""
+        while not (ruling := self.ruling).enter():
+            pass  # it was replaced between the two words; the next one is there already
+        try:
+            yield ruling.house
+        finally:
+            ruling.leave()
+
     def readiness(self) -> dict[str, str]:
         """What is not ready, and why; empty when all is."""
         missing: dict[str, str] = {}
-        with self.ruling.use() as house:
+        with self.use() as house:
             checks: dict[str, Callable[[], object]] = {
                 "log": house.log.head,
                 "store": lambda: house.store.by_prefix("sha256:000000000000"),
@@ -128,11 +146,16 @@ class Service:
         self.tokens.close()
         self.house.close()
 
-    def _rule(self, number: int, house: House) -> Ruling:
-        issuers = parse_issuers(house.project.settings.items("http.issuers"), "http.issuers")
-        _usable(house)
-        house.engine.wait_ready(_READY_SECONDS)
-        return Ruling(number, house, Authenticator(self.tokens, Issuers(issuers)))
+    def _begin(self, number: int, house: House) -> Ruling:
+        """A ruling that can decide; the house is closed when it cannot."""
+        try:
+            issuers = parse_issuers(house.project.settings.items("http.issuers"), "http.issuers")
+            _usable(house)
+            house.engine.wait_ready(_READY_SECONDS)
+            return Ruling(number, house, Authenticator(self.tokens, Issuers(issuers)))
+        except BaseException:
+            house.close()
+            raise
 
     def _require_same_place(self, project: Project) -> None:
         before = self.house.project

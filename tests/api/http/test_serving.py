@@ -19,15 +19,17 @@ from urllib.parse import urlsplit
 import pytest
 from fastapi.routing import APIRoute
 
+from placet_api.errors import ConfigurationError
 from placet_api.http.app import make_app
 from placet_api.http.callers import ROLES
 from placet_api.http.calls import CALLS, Call
 from placet_api.http.service import Service
 from placet_api.project import open_project
-from placet_api.wiring import open_house
+from placet_api.wiring import House, open_house
 from placet_engine.log.keyfile import load_verifier
 from placet_engine.log.merkle import leaf_hash
 from placet_engine.log.receipt import check_receipt
+from placet_engine.policy.child import ChildOpa
 from tests.api.http.serving import PATIENCE, Serving, serving, started
 from tests.api.projects import GATE, TICKET, call, done, placet_environment
 from tests.tls import Authority
@@ -137,7 +139,37 @@ def test_every_served_route_is_in_the_table_or_among_the_five_named_here(project
 
 def test_nothing_else_is_served(service: Serving) -> None:
     assert service.get("/docs").code == "http.no_route"
-    assert service.ask("DELETE", "/v1/decisions").status == 405
+    refused = service.ask("DELETE", "/v1/decisions")
+    assert (refused.status, refused.headers["allow"]) == (405, "GET, POST")
+    assert service.get("/v1/decisions/?x").status == 404
+
+
+def opa_of(house: House) -> int | None:
+    assert isinstance(house.engine, ChildOpa)
+    return house.engine.pid
+
+
+def test_a_house_that_was_replaced_is_used_by_nobody_new(project: Path) -> None:
+    found = open_project(project, {}, os.environ)
+    with open_house(found) as house:
+        service = Service(found, lambda: found, house)
+        before = service.ruling
+        with service.use() as held:
+            service.reload("a test")
+            assert opa_of(held) is not None
+            assert not before.enter()
+        assert opa_of(held) is None
+        with service.use() as following:
+            assert following is not held
+        service.close()
+        assert opa_of(following) is None
+
+
+def test_a_service_that_cannot_decide_leaves_no_opa(project: Path) -> None:
+    (project / "placet.yaml").write_text("http: {issuers: [1]}\n")
+    found = open_project(project, {}, os.environ)
+    with open_house(found) as house, pytest.raises(ConfigurationError):
+        Service(found, lambda: found, house)
 
 
 def test_a_decision_is_logged_and_proved(
