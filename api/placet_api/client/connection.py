@@ -7,7 +7,6 @@ would be a second decision.
 from __future__ import annotations
 
 import http.client
-import ipaddress
 import re
 import socket
 import ssl
@@ -21,6 +20,7 @@ from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
 from placet_api.client.problems import answer_error, error_of
 from placet_api.errors import AccessError, ConfigurationError, ServiceError
+from placet_engine.loopback import is_loopback
 
 MAX_BODY: Final = 32 * 1024 * 1024
 _TOKEN: Final = re.compile(r"[\x21-\x7e]+")
@@ -200,7 +200,7 @@ def _parse(url: str) -> SplitResult:
         raise _bad_url(url, "it is not https://HOST[:PORT]")
     if parts.username is not None or parts.query or parts.fragment or " " in url:
         raise _bad_url(f"{parts.scheme}://{host}", "it holds more than scheme, host, port and path")
-    if parts.scheme == "http" and not _is_loopback(host):
+    if parts.scheme == "http" and not is_loopback(host):
         raise _bad_url(url, "plain http is spoken on this machine only: a token would be read on the way")
     return parts
 
@@ -209,15 +209,6 @@ def _bad_url(url: str, why: str) -> ConfigurationError:
     return ConfigurationError(
         "client.url", f"{url!r} is no URL of a service: {why}", hint="write https://HOST[:PORT]"
     )
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _context(ca: Path | None) -> ssl.SSLContext:

@@ -95,8 +95,9 @@ def _guarded(service: Service, metrics: Metrics, call: Call) -> Answer:
             reply = Reply(
                 body(503, "internal.error", "this failed inside Placet; its log says more"), PROBLEM, 503
             )
-        metrics.count(call.path, reply.status, time.perf_counter() - began)
-        _tell(call, request, caller, reply, time.perf_counter() - began)
+        seconds = time.perf_counter() - began
+        metrics.count(call.path, reply.status, seconds)
+        _tell(call, request, caller, reply, seconds)
         return Response(reply.body, reply.status, {**_SAFE, **reply.headers}, reply.media)
 
     return answer

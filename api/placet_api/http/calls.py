@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from placet_api.http import deciding, evidence, ruling
 from placet_api.http.asked import JSON, Asked, Reply
 from placet_api.wiring import House
+from placet_attestations.bundle import MEDIA_TYPE
 
 READERS = frozenset({"submitter", "gate", "auditor", "admin"})
 AUDITORS = frozenset({"auditor", "admin"})
@@ -60,7 +61,7 @@ CALLS: tuple[Call, ...] = (
         READERS,
         evidence.bundle,
         "The exact bytes of one bundle.",
-        answers={200: evidence.BUNDLE},
+        answers={200: MEDIA_TYPE},
         refuses=(404, 422),
     ),
     Call(

@@ -12,13 +12,13 @@ from placet_api.lookup import AdmittedNames
 from placet_api.showing import page
 from placet_api.verifying import verify_artifact
 from placet_api.wiring import House
+from placet_attestations.bundle import MEDIA_TYPE
 from placet_attestations.digests import Digest
 from placet_engine.intake import TakenIn
 from placet_engine.lineage.render import as_dot, as_text
 from placet_engine.lineage.render import as_json as lineage_json
 from placet_engine.lineage.svg import render_svg
 
-BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 _MAX_LINES = 1000
 _FORMS = {
     "json": (lineage_json, "application/json"),
@@ -86,7 +86,7 @@ def bundle(house: House, asked: Asked) -> Reply:
     raw = house.store.get(asked.digest())
     if raw is None:
         raise UsageError("attestation.unknown", f"no attestation {asked.digest()} is held here")
-    return Reply(raw, BUNDLE)
+    return Reply(raw, MEDIA_TYPE)
 
 
 def held(house: House, asked: Asked) -> Reply:

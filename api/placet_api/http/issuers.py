@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import ssl
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ from urllib.parse import urlsplit
 
 from placet_api.errors import ConfigurationError
 from placet_api.http.callers import ROLES
+from placet_engine.loopback import is_loopback
 
 _PLACE = re.compile(r"\{([^{}]+)\}")
 
@@ -70,7 +70,7 @@ def safe_url(text: str) -> bool:
     except ValueError:
         return False
     host = parts.hostname
-    return bool(host) and (parts.scheme == "https" or (parts.scheme == "http" and _loopback(str(host))))
+    return bool(host) and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(str(host))))
 
 
 def _issuer(item: Any, where: str) -> Issuer:
@@ -140,13 +140,6 @@ def _authority(value: Any, where: str) -> Path:
     except OSError as error:
         raise _odd(f"{path} is no readable PEM file of certificates: {error}", where) from error
     return path
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _pattern(wanted: str) -> re.Pattern[str]:

@@ -29,6 +29,7 @@ from placet_api.http.rates import Rates
 from placet_api.http.service import Service
 from placet_api.project import Project
 from placet_api.wiring import open_house
+from placet_engine.loopback import is_loopback
 
 _log = logging.getLogger("placet.serve")
 _BACKLOG = 1024
@@ -48,11 +49,6 @@ class Address:
         if not colon or not host or not port.isascii() or not port.isdecimal() or int(port) > 65535:
             raise ConfigurationError("http.listen", f"{key} must be HOST:PORT, not {text!r}", where=key)
         return cls(host.removeprefix("[").removesuffix("]"), int(port))
-
-    @property
-    def loopback(self) -> bool:
-        """Whether only this machine reaches it."""
-        return self.host in ("localhost", "::1") or self.host.startswith("127.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +222,7 @@ def _tls(project: Project, address: Address) -> ssl.SSLContext | None:
     if (certificate is None) != (key is None):
         raise ConfigurationError("http.tls", "http.certificate and http.key go together")
     if certificate is None or key is None:
-        if address.loopback:
+        if is_loopback(address.host):
             return None
         raise ConfigurationError(
             "http.tls",

@@ -21,10 +21,16 @@ from placet_api.http.tokens import TokenStore
 from placet_api.project import Project
 from placet_api.settings import TABLE
 from placet_api.wiring import House
-from placet_engine.errors import EngineError, PolicyError
+from placet_engine.errors import PolicyError
 from placet_engine.log.entry import event_draft
 
 _READY_SECONDS = 30.0
+_AT_START = tuple(
+    setting.key
+    for setting in TABLE
+    if setting.key in ("store", "log.key", "log.head")
+    or (setting.key.startswith(("http.", "kubernetes.")) and setting.key != "http.issuers")
+)
 
 
 @dataclass(slots=True)
@@ -100,7 +106,7 @@ class Service:
         """
         with self._reloading:
             project = self._reread()
-            self._require_same_place(project)
+            self._require_same_start(project)
             following = self._begin(self.ruling.number + 1, self.house.renewed(project))
             try:
                 self._note(why, following)
@@ -157,23 +163,15 @@ class Service:
             house.close()
             raise
 
-    def _require_same_place(self, project: Project) -> None:
-        before = self.house.project
-        same = project.database() == before.database() and project.path("log.key") == before.path("log.key")
-        if not same:
-            raise ConfigurationError(
-                "http.restart",
-                "the store and the log's key cannot change under a running service",
-                hint="end it and start it again",
-            )
-        for setting in TABLE:
-            # What only a start reads must not look as if it had been taken over.
-            own = setting.key.startswith(("http.", "kubernetes.")) and setting.key != "http.issuers"
-            if own and project.settings.values[setting.key] != before.settings.values[setting.key]:
+    def _require_same_start(self, project: Project) -> None:
+        """What only a start reads must not look as if it had been taken over."""
+        now, before = project.settings.values, self.house.project.settings.values
+        for key in _AT_START:
+            if now[key] != before[key]:
                 raise ConfigurationError(
                     "http.restart",
-                    f"{setting.key} is read at a start only, and it has changed",
-                    where=setting.key,
+                    f"{key} is read at a start only, and it has changed",
+                    where=key,
                     hint="end the service and start it again",
                 )
 
@@ -187,5 +185,3 @@ def _usable(house: House) -> None:
     failure = house.evaluator.unusable
     if failure is not None:
         raise PolicyError(failure.code, failure.message, hint=failure.hint)
-    if house.evaluator.engine is not house.engine:
-        raise EngineError("opa.missing", "there is no OPA", hint="placet doctor")

@@ -13,11 +13,11 @@ from placet_api.report.shown import ASK_AGAIN, FAILING, MARKS, Shown, headline, 
 def render(shown: Shown) -> str:
     """The whole report; text from evidence is escaped, so that it can form no markup of its own."""
     body = shown.body
-    lines = [f"## {_plain(headline(shown))}", ""]
+    lines = [f"## {plain(headline(shown))}", ""]
     if body["cause"] == "error":
         error = body["error"]
-        lines += [f"**{error['code']}**: {_plain(error['message'])}", ""]
-        lines += [f"{_plain(error['hint'])}", ""] if error.get("hint") else []
+        lines += [f"**{error['code']}**: {plain(error['message'])}", ""]
+        lines += [f"{plain(error['hint'])}", ""] if error.get("hint") else []
     order = (*FAILING, "warn", "waived", "pass", "not_applicable")
     rows = sorted(body["checks"], key=lambda check: (order.index(check["status"]), check["code"]))
     if rows:
@@ -32,7 +32,7 @@ def render(shown: Shown) -> str:
         lines += [
             f"{number}. {_code(command)}" for number, command in enumerate(shortest_way(shown), start=1)
         ]
-        lines += ["", _plain(ASK_AGAIN)]
+        lines += ["", plain(ASK_AGAIN)]
     return "\n".join(lines) + "\n"
 
 
@@ -41,14 +41,15 @@ def _row(shown: Shown, check: Mapping[str, Any]) -> str:
     says = check.get("message") or check["title"]
     solution = shown.command(check.get("solution") or "") if bad else ""
     status = f"{MARKS[check['status']]} {check['status'].replace('_', ' ')}"
-    return f"| {status} | `{check['code']}` | {_plain(says)} | {_plain(solution)} |"
+    return f"| {status} | `{check['code']}` | {plain(says)} | {plain(solution)} |"
 
 
 def _flat(text: str) -> str:
     return printable(" ".join(text.split()))
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """Words from evidence that can form no markup of their own."""
     return re.sub(r"([\\`*_{}\[\]<>()#+!|~@])", r"\\\1", _flat(text))
 
 

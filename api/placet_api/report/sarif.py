@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 from placet_api.printable import printable
+from placet_api.report import markdown
 from placet_api.report.shown import Shown, headline
 from placet_api.version import VERSION
 
@@ -75,7 +76,7 @@ def _rule(shown: Shown, check: Mapping[str, Any]) -> dict[str, Any]:
     title = _text(check["title"])
     rule: dict[str, Any] = {
         "id": check["code"],
-        "name": "".join(word.capitalize() for word in re.split("[._]", check["code"])),
+        "name": _pascal(check["code"]),
         "shortDescription": {"text": title},
         "fullDescription": {"text": f"{title.rstrip('.')}."},
         "defaultConfiguration": {"level": severity},
@@ -86,7 +87,7 @@ def _rule(shown: Shown, check: Mapping[str, Any]) -> dict[str, Any]:
     }
     if check.get("solution"):
         solution = shown.command(check["solution"])
-        rule["help"] = {"text": _text(solution), "markdown": _markdown(solution)}
+        rule["help"] = {"text": _text(solution), "markdown": markdown.plain(solution)}
     return rule
 
 
@@ -94,10 +95,10 @@ def _error_rule(error: Mapping[str, Any]) -> dict[str, Any]:
     words = _text(error.get("hint") or "The gate could not evaluate, so it is closed.")
     return {
         "id": error["code"],
-        "name": "".join(word.capitalize() for word in re.split("[._]", error["code"])),
+        "name": _pascal(error["code"]),
         "shortDescription": {"text": "The gate could not evaluate"},
         "fullDescription": {"text": "The gate could not evaluate, so it is closed."},
-        "help": {"text": words, "markdown": _markdown(error.get("hint") or words)},
+        "help": {"text": words, "markdown": markdown.plain(error.get("hint") or words)},
         "defaultConfiguration": {"level": "error"},
         "properties": {"tags": [], "problem.severity": "error"},
     }
@@ -149,6 +150,10 @@ def _uri(shown: Shown) -> str:
     return quote(str(path), safe="/", errors="replace")
 
 
+def _pascal(code: str) -> str:
+    return "".join(word.capitalize() for word in re.split("[._]", code))
+
+
 def _plain(text: object) -> str:
     return printable(" ".join(str(text).split()))
 
@@ -156,7 +161,3 @@ def _plain(text: object) -> str:
 def _text(text: object) -> str:
     """A message string: braces would be placeholders (3.11.5), brackets before a parenthesis a link (3.11.6)."""
     return _plain(text).replace("{", "{{").replace("}", "}}").replace("](", "] (")
-
-
-def _markdown(text: object) -> str:
-    return re.sub(r"([\\`*_{}\[\]<>()#+!|~@])", r"\\\1", _plain(text))

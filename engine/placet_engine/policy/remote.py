@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import ssl
 import time
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from typing import Final, Self
 from urllib.parse import urlsplit
 
 from placet_engine.errors import ConfigurationError
+from placet_engine.loopback import is_loopback
 from placet_engine.policy.limits import DEFAULT_POLICY_LIMITS, PolicyLimits
 from placet_engine.policy.opa import Expected, NotConnectedError, OpaClient, WebPlace
 from placet_engine.policy.port import Answer, TimedOut, Unreachable
@@ -125,16 +125,9 @@ def parse_url(
     named = f"[{host}]" if ":" in host else host
     if parts.scheme == "https":
         return WebPlace(named, 443 if port is None else port, _tls(ca, certificate), token)
-    if not _is_loopback(host):
+    if not is_loopback(host):
         raise _bad_url(url, "plain http leads off this machine")
     return WebPlace(named, 80 if port is None else port, None, token)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _tls(ca: Path | None, certificate: tuple[Path, Path] | None) -> ssl.SSLContext:

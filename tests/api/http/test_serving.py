@@ -481,6 +481,7 @@ def test_what_was_acknowledged_survives_a_kill_and_a_term(ready: Path, tmp_path:
     [
         ({"PLACET_HTTP_LISTEN": "nowhere"}, "http.listen"),
         ({"PLACET_HTTP_LISTEN": "0.0.0.0:0"}, "http.tls"),
+        ({"PLACET_HTTP_LISTEN": "127.host.example:0"}, "http.tls"),
         ({"PLACET_HTTP_LISTEN": "203.0.113.7:1", "PLACET_HTTP_CERTIFICATE": "x"}, "http.tls"),
         ({"PLACET_HTTP_CERTIFICATE": "x.pem", "PLACET_HTTP_KEY": "x.pem"}, "http.tls"),
     ],
