@@ -8,8 +8,9 @@ BIN := .venv/bin
 DONE := .venv/done
 OPA := $(BIN)/placet-opa
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
-# Wheels only: a machine without a C compiler must never try to build one.
-INSTALL := $(PIP) install --quiet --require-hashes --only-binary :all:
+# Wheels only: a machine without a C compiler must never try to build one. What a lock lists is all there is: asked to
+# resolve, pip prefers a release newer than the lock where an extra is wanted, and then misses its hash.
+INSTALL := $(PIP) install --quiet --no-deps --require-hashes --only-binary :all:
 BUILD_INPUTS := pyproject.toml hatch_build.py $(wildcard build_backend/placet_build/*.py engine/opa/go.*)
 
 # Neither another project's paths nor another environment may leak into this one.
@@ -18,17 +19,18 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test lint control-plane conformance bench bench-quick campaign-kills lock clean
+.PHONY: help setup demo test lint control-plane browser conformance bench bench-quick lock clean \
+	campaign-kills campaign-doors campaign-restarts campaign-hostile
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: $(DONE)/placet ## make .venv with every tool, OPA and Placet itself (about two minutes, once)
 
 demo: setup ## run the quickstart: one real model, from training to an admission decision and its proof
 	@$(BIN)/python examples/quickstart/run.py
 
-test: lint conformance control-plane ## everything that CI checks; the last lines count the tests
+test: lint conformance control-plane browser ## everything that CI checks; the last lines count the tests
 	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadgroup --cov --cov-report=term
 
 lint: setup ## style, types, arrows between the rooms, policies, generated files
@@ -43,6 +45,9 @@ lint: setup ## style, types, arrows between the rooms, policies, generated files
 control-plane: setup ## the real Kubernetes API server that tests use (about four minutes, once)
 	@$(BIN)/python -m tests.kubernetes.binaries >/dev/null
 
+browser: setup ## the Chromium that tests look at the pages with (Debian's, once)
+	@$(BIN)/python -m tests.browser.chromium >/dev/null
+
 conformance: setup ## the vectors of the formats that others define (PLACET_VECTORS or ../shared/vectors)
 	$(BIN)/python -m pytest -q -n $(JOBS) -m conformance
 
@@ -55,6 +60,15 @@ bench-quick: setup ## the same, small: does every benchmark still run
 # More of them: make campaign-kills KILLS="--decisions 20000 --opa-kills 200 --process-kills 200 --seed 1"
 campaign-kills: setup ## 2,000 decisions while OPA and the deciding process are killed: none wrong, none lost
 	$(BIN)/python -m tests.campaigns.kills $(or $(KILLS),--decisions 2000 --opa-kills 20 --process-kills 20)
+
+campaign-doors: setup ## 5,000 decisions of 32 callers while OPA and the service are killed and reloaded: none wrong, none lost
+	$(BIN)/python -m tests.campaigns.doors $(DOORS)
+
+campaign-restarts: setup ## the webhook started 200 times, probed from its first connection on: no bad Pod
+	$(BIN)/python -m tests.campaigns.restarts $(RESTARTS)
+
+campaign-hostile: setup ## bad bytes, slow clients, 10,000 connections: refused with a code, memory bounded
+	$(BIN)/python -m tests.campaigns.hostile $(HOSTILE)
 
 # `make lock` keeps the versions that still fit; `make lock UPGRADE=--upgrade` takes the newest.
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \

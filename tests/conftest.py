@@ -14,6 +14,17 @@ settings.register_profile("placet", deadline=None, derandomize=IN_CI, print_blob
 settings.load_profile("placet")
 
 
+_LONGEST_ID = 60
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """A short name for what is long: names go into the environment, where a megabyte lets no process start."""
+    if not isinstance(val, str | bytes) or len(val) <= _LONGEST_ID:
+        return None
+    shown = ascii(val[:_LONGEST_ID])
+    return f"{shown[:_LONGEST_ID]}... of {len(val)}"
+
+
 def _skipped(config: pytest.Config) -> int:
     """How many tests the session's reporter saw skipped; 0 in a worker, which has no say."""
     reporter = config.pluginmanager.get_plugin("terminalreporter")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from placet_api.errors import HOUSE_ERRORS
-from placet_api.project import FILE, STATE, Project
+from placet_api.errors import HOUSE_ERRORS, AccessError
+from placet_api.project import Project, find_root
 from placet_api.settings import TABLE, Value
 from placet_api.version import VERSION
 
@@ -53,26 +53,58 @@ class Report:
         return "\n".join(lines) + "\n"
 
 
-def diagnose(project: Project) -> Report:
-    """Look at settings, OPA, policy set, trust policy, store and log of a project (or of a folder that is none)."""
+def diagnose(project: Project, variables: Mapping[str, str] | None = None, *, in_ci: bool = False) -> Report:
+    """Look at settings, OPA, policy set, trust policy, store and log of a project (or of a folder that is none).
+
+    Where a service keeps evidence and log, it is asked instead; `variables` may hold the token.
+    """
     report = Report()
     report.facts["placet"] = VERSION
     report.facts["python"] = sys.version.split()[0]
-    report.facts["project"] = str(project.root) if project.state.is_dir() else "none here (placet init)"
+    none = find_root(project.root) is None
+    report.facts["project"] = "none here (placet init)" if none else str(project.root)
     for setting in TABLE:
         value = project.settings.values[setting.key]
         report.settings[setting.key] = (
             "(hidden)" if setting.secret and value is not None else _shown(value),
             project.settings.sources[setting.key],
         )
-    if not project.state.is_dir() and (project.root / FILE).is_file():
-        problem = f"there is a {FILE} and no {STATE}/: no log key, no signing key, no evidence"
-        hint = "bring the folder here (it is kept out of git), or begin anew elsewhere:  placet init DIR"
-        report.problems.append(("project.no_state", problem, hint))
-    looks = [_opa, _policy] + ([_trust, _store, _log] if project.state.is_dir() else [])
-    for look in looks:
+    for look in (_opa, _policy):
         _try(report, look, project)
+    if project.settings.optional("server") is not None:
+        look_at_service(report, project, variables or {}, in_ci=in_ci)
+        return report
+    if (stateless := project.stateless()) is not None:
+        report.problems.append((stateless.code, stateless.message, stateless.hint or ""))
+    elif find_root(project.root) is not None:
+        for look in (_trust, _store, _log):
+            _try(report, look, project)
     return report
+
+
+def look_at_service(report: Report, project: Project, variables: Mapping[str, str], *, in_ci: bool) -> None:
+    """Whether the service of a client's folder is there, can decide, and knows this caller."""
+    from placet_api.client.remote import connect
+
+    report.facts["service"] = project.settings.text("server")
+    try:
+        connection = connect(project, variables, in_ci=in_ci).connection
+        # Its policies may be read by whoever is known; the log by auditors alone.
+        for path, fact, words in (
+            ("/readyz", "service ready", "yes"),
+            ("/v1/policies", "service caller", "known, and may read evidence"),
+        ):
+            connection.get(path)
+            report.facts[fact] = words
+        try:
+            connection.get("/v1/decisions", {"limit": "1"})
+            report.facts["service log"] = "this caller may read it"
+        except AccessError as error:
+            if error.status != 403:
+                raise
+            report.facts["service log"] = f"this caller may not read it: {error.message}"
+    except HOUSE_ERRORS as error:
+        report.problems.append((error.code, str(error), error.hint or ""))
 
 
 def _shown(value: Value) -> str:

@@ -140,6 +140,18 @@ def _label(subject: Resolved) -> str:
     return subject.label if subject.path is None else subject.path.as_posix()
 
 
+def fields_of(schema: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
+    """The schema with what it asks of this kind besides (its `if` and `then`): of a waiver more than of an approval."""
+    asked, more = schema.get("if", {}).get("properties", {}).get("kind", {}), schema.get("then", {})
+    if asked.get("const") != kind:
+        return schema
+    fields = {**schema["properties"], "kind": {"enum": [kind]}}
+    for name, inner in more.get("properties", {}).items():
+        required = [*fields[name].get("required", ()), *inner.get("required", ())]
+        fields[name] = {**fields[name], "required": required}
+    return {**schema, "properties": fields, "required": [*schema["required"], *more.get("required", ())]}
+
+
 def describe(schema: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str, str]]:
     """The fields of a predicate schema for `attest --explain`: dotted name, required or optional, words."""
     required = set(schema.get("required", ()))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from placet_api.artifacts import Resolved
 from placet_api.errors import ConfigurationError
@@ -16,8 +16,12 @@ from placet_api.report.shown import Shown
 from placet_api.signing import signer_named
 from placet_api.wiring import House
 from placet_attestations.digests import Digest
+from placet_attestations.errors import MalformedError
 from placet_attestations.times import parse_time
 from placet_engine.evaluate import Decided, GateRequest
+
+if TYPE_CHECKING:
+    from placet_attestations.keys import LocalSigner
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +37,14 @@ class Asking:
     dry_run: bool = False
     anchors: str | None = None
     in_ci: bool = False
+    summary: bool = False
 
 
 def ask(house: House, asking: Asking) -> Shown:
     """Ask, and keep the receipt. Raises what any room raises before a decision; after it, only shows."""
     # Nothing that the tree names is run before its pin is checked: opa.path could be anything.
     require_anchors(house, asking)
+    signer = _gate_signer(house, asking)
     house.start()
     resolved = house.resolve(asking.artifact, reading=False, expect=asking.expect)
     request = GateRequest(
@@ -49,7 +55,24 @@ def ask(house: House, asking: Asking) -> Shown:
         at=None if asking.at is None else parse_time(asking.at),
         dry_run=asking.dry_run,
     )
-    return _shown(house, resolved, house.evaluator.decide(request))
+    decided = house.evaluator.decide(request)
+    shown = _shown(house, resolved, decided)
+    if signer is None:
+        return shown
+    from placet_api.gate_key import sign_summary
+
+    return replace(shown, summary=sign_summary(house, decided, signer).decode())
+
+
+def _gate_signer(house: House, asking: Asking) -> LocalSigner | None:
+    """Who will sign the verification summary; whether anybody can is known before anything is decided."""
+    if not asking.summary:
+        return None
+    from placet_api.gate_key import gate_signer
+    from placet_api.summary import require_real
+
+    require_real(dry_run=asking.dry_run, at=asking.at)
+    return gate_signer(house)
 
 
 def require_anchors(house: House, asking: Asking) -> None:
@@ -68,13 +91,21 @@ def require_anchors(house: House, asking: Asking) -> None:
             "in CI the gate wants its trust anchors pinned from outside the tree that it judges",
             hint="set PLACET_ANCHORS in the CI's own settings to what  placet trust digest  prints on a trusted tree",
         )
-    if pin is not None and Digest.parse(pin) != house.anchors.digest:
+    if pin is not None and _pinned(pin, source) != house.anchors.digest:
         raise ConfigurationError(
             "trust.changed",
             f"the trust anchors are {house.anchors.digest}, the pin says {pin}",
             where=source,
             hint="compare  placet trust digest --json  with that of a trusted tree; if it is wanted, pin it anew",
         )
+
+
+def _pinned(pin: str, source: str) -> Digest:
+    """The digest of a pin. Raises `MalformedError` digest.*, which names where the pin came from."""
+    try:
+        return Digest.parse(pin)
+    except MalformedError as error:
+        raise MalformedError(error.code, error.message, where=source, hint=error.hint) from error
 
 
 def _signed(house: House, asking: Asking, subject: Digest) -> bytes | None:

@@ -20,6 +20,8 @@ signers:
     key: keys/dev.pub
     roles: [builder, trainer]
     builders: [https://placet.dev/builders/local/v1]
+  # The gate's own key signs verification summaries (placet gate … --output vsa=FILE) and nothing else.
+  - {{id: gate, principal: gate, key: keys/gate.pub, roles: [gate]}}
   # Other people make their own keys (placet key new NAME) and send you NAME.pub:
   # - {{id: data-owner, principal: data@example.org, key: keys/data-owner.pub, roles: [data-owner]}}
   # - {{id: evaluator, principal: evaluation@example.org, key: keys/evaluator.pub, roles: [evaluator]}}
@@ -31,6 +33,7 @@ rules:
   - {{roles: [builder], types: [package], kinds: [image], may_name: ["*"], may_alias: true}}
   - {{roles: [evaluator], types: [measurement], kinds: [model, dataset]}}
   - {{roles: [approver], types: [approval, waiver], kinds: [model, image]}}
+  - {{roles: [gate], types: ["https://slsa.dev/verification_summary/v1"], kinds: [model, image, dataset]}}
 revoked: []
 """
 

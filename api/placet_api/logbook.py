@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final, Unpack
 
 from placet_api.errors import UsageError
+from placet_api.log_key import PUBLIC_KEY, log_verifier
 from placet_api.paths import is_file
 from placet_api.project import Project
 from placet_api.report.shown import Shown, short
@@ -24,8 +25,20 @@ from placet_engine.log.note import NoteVerifier
 from placet_engine.log.receipt import check_receipt
 from placet_engine.log.store import Filters
 
-PUBLIC_KEY = "log.pub"
-_TOLD = ("bundle", "predicateType", "id", "verdict", "decisions", "before", "after", "policy", "why")
+_TOLD = (
+    "bundle",
+    "predicateType",
+    "id",
+    "verdict",
+    "environment",
+    "dryRun",
+    "code",
+    "decisions",
+    "before",
+    "after",
+    "policy",
+    "why",
+)
 _LIMIT: Final = 100
 
 
@@ -37,20 +50,39 @@ def rows(
     The filters are those of `DecisionLog.find`. `rule` is a code among the reasons of a decision, `actor` the principal
     who asked; the index has neither, so the log is read backwards, a page at a time, until `limit` rows are found.
     """
+    return page(log, most=None, rule=rule, actor=actor, **filters)[0]
+
+
+def page(
+    log: DecisionLog,
+    *,
+    most: int | None,
+    rule: str | None = None,
+    actor: str | None = None,
+    **filters: Unpack[Filters],
+) -> tuple[list[dict[str, Any]], int | None]:
+    """As `rows`, and before which entry to go on; None at the log's end.
+
+    Where the log has to be read backwards, it ends after `most` entries, perhaps with fewer rows than `limit`, or none.
+    """
     if rule is not None or actor is not None:
         filters["kind"] = "decision"
-    limit = filters.get("limit", _LIMIT)
+    limit, seen = filters.get("limit", _LIMIT), 0
     found: list[dict[str, Any]] = []
-    while len(found) < limit:
-        page = log.find(**filters)
-        for entry in page:
+    while True:
+        entries = log.find(**filters)
+        for entry in entries:
             row = _row(entry.index, parse_leaf(log.prove(entry.index).leaf))
             if _is_wanted(log, row, rule, actor):
                 found.append(row)
-        if len(page) < limit:
-            break
-        filters["before"] = page[-1].index
-    return found[:limit]
+            if len(found) == limit:
+                return found, entry.index or None
+        seen += len(entries)
+        if len(entries) < limit:
+            return found, None
+        filters["before"] = entries[-1].index
+        if most is not None and seen >= most:
+            return found, entries[-1].index or None
 
 
 def _is_wanted(log: DecisionLog, row: Mapping[str, Any], rule: str | None, actor: str | None) -> bool:
@@ -112,10 +144,16 @@ def _shown(document: bytes, index: int) -> Shown:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """What recomputing the log gave, in words and as data."""
+    """What recomputing the log gave, in words and as data.
+
+    `compared_with` is the size of the head that was kept elsewhere, None when none was; `unchecked` names what could
+    not be looked at from where the audit was made.
+    """
 
     report: AuditReport
     origin: str
+    compared_with: int | None = None
+    unchecked: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -124,9 +162,10 @@ class Audit:
 
     @property
     def words(self) -> str:
-        """One line for people."""
+        """What it means, for people; more than one line when something was left out."""
         if self.report.ok:
-            return f"the log {self.origin} is whole: all of its {self.report.entries} entries hold"
+            whole = f"the log {self.origin} is whole: all of its {self.report.entries} entries hold"
+            return "\n".join((whole, *self._from_outside()))
         where = "the head" if self.report.first_bad is None else f"entry {self.report.first_bad}"
         return f"the log {self.origin} was changed: {where} is the first that does not hold: {self.report.reason}"
 
@@ -138,12 +177,43 @@ class Audit:
             "first_bad": self.report.first_bad,
             "reason": self.report.reason,
             "origin": self.origin,
+            "compared_with": self.compared_with,
+            "unchecked": list(self.unchecked),
         }
+
+    def _from_outside(self) -> tuple[str, ...]:
+        """What an audit from outside has to say besides."""
+        if not self.unchecked:
+            return ()
+        if self.compared_with is None:
+            kept = "its head is kept here from now on; there was none yet to compare it with"
+        else:
+            kept = f"it goes on from the head of {self.compared_with} entries that was kept here"
+        left = ", ".join(self.unchecked)
+        return f"  {kept}", f"  not checked from outside: {left}  (placet log verify where the store is)"
+
+
+def verifier_of(project: Project, log_key: str | None, *, in_ci: bool) -> NoteVerifier:
+    """The checker's own key of a log that is kept elsewhere: the one given, or the project's copy.
+
+    Raises `UsageError` log.no_key, log.key; `ConfigurationError` logkey.*. In CI the copy does not count, for it lies
+    in the tree that is judged.
+    """
+    if log_key is not None:
+        return key_of(log_key)
+    copy = project.root / PUBLIC_KEY
+    if in_ci or not is_file(copy):
+        raise UsageError(
+            "log.no_key",
+            "a log proves nothing without its public key from your own hands",
+            hint=f"get {PUBLIC_KEY} from whoever keeps the log, then add:  --log-key {PUBLIC_KEY}",
+        )
+    return load_verifier(copy)
 
 
 def audit(project: Project, log_key: str | None) -> Audit:
     """Recompute everything, under the key given or this project's public key."""
-    verifier = key_of(log_key) if log_key is not None else load_verifier(project.root / PUBLIC_KEY)
+    verifier = key_of(log_key) if log_key is not None else log_verifier(project)
     try:
         with DecisionLog.read(project.database(), verifier=verifier) as log:
             kept = HeadFile(project.kept_head(), verifier).kept()
@@ -153,7 +223,7 @@ def audit(project: Project, log_key: str | None) -> Audit:
                 report = replace(
                     report, ok=False, reason="no head was kept outside the store to compare it with"
                 )
-            return Audit(report, log.origin)
+            return Audit(report, log.origin, None if kept is None else kept.size)
     except LogError as error:
         if error.code not in ("log.corrupt", "log.head_unreadable"):
             raise
@@ -166,7 +236,7 @@ def checkpoint(project: Project, *, keep: bool) -> str:
 
     Raises `LogError` log.corrupt when the audit finds anything.
     """
-    verifier = load_verifier(project.root / PUBLIC_KEY)
+    verifier = log_verifier(project)
     with DecisionLog.read(project.database(), verifier=verifier) as log:
         head = log.head()
         if keep and head.size:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -64,6 +65,7 @@ def splits(
     ignore: Sequence[str],
 ) -> Outcome:
     """Compare splits by role (train, test, validation); every split is a subject of the statement."""
+    _require_different(files)
     started = clock()
     parts = {role: read(path, ignore=ignore) for role, path in files.items()}
     results = compare_splits({role: part.table for role, part in parts.items()}, group=group, label=label)
@@ -77,6 +79,20 @@ def splits(
         finished=clock(),
     )
     return Outcome(statement, results)
+
+
+def _require_different(files: Mapping[str, Path]) -> None:
+    """One file against itself measures nothing (a copy of it does). Raises `UsageError` measure.same."""
+    seen: dict[str, str] = {}
+    for role, path in files.items():
+        other = seen.setdefault(os.path.realpath(path), role)
+        if other != role:
+            raise UsageError(
+                "measure.same",
+                f"{other} and {role} are the same file",
+                where=str(path),
+                hint="name the two splits that are to be compared",
+            )
 
 
 def evaluation(

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from placet_api.errors import ConfigurationError, UsageError
+from placet_api.paths import is_file
 from placet_api.project import Project
-from placet_engine.policy.bundle import PolicySet, load_policy_set
+from placet_attestations.strictjson import JsonObject
+from placet_engine.policy.bundle import PolicySet, load_policy_archive, load_policy_set
 from placet_engine.policy.shipped import shipped_capabilities, shipped_policies, shipped_settings_schema
 
 if TYPE_CHECKING:
@@ -27,12 +29,42 @@ def folder_of(project: Project, folder: Path | None = None) -> Path:
 
 def load(project: Project) -> PolicySet:
     """The policy set with the settings overlay, if there is one."""
-    overlay = project.optional_path("settings")
-    if overlay is None:
-        return load_policy_set(folder_of(project))
+    path = project.optional_path("settings")
+    if path is None:
+        return _load(folder_of(project), None)
     from placet_api.yaml_file import read_mapping
 
-    return load_policy_set(folder_of(project), overlay=read_mapping(overlay))
+    return _load(folder_of(project), read_mapping(path))
+
+
+def _load(where: Path, overlay: JsonObject | None) -> PolicySet:
+    """From a folder, or from a bundle that `placet policy build` or `sign` wrote."""
+    if is_file(where):
+        return load_policy_archive(read_bundle(where), overlay=overlay)
+    return load_policy_set(where, overlay=overlay)
+
+
+def read_bundle(path: Path) -> bytes:
+    """The bytes of a bundle file. Raises `UsageError` policy.unreadable, policy.too_large."""
+    from placet_engine.policy.limits import DEFAULT_POLICY_LIMITS
+
+    most = DEFAULT_POLICY_LIMITS.max_policy_bytes
+    try:
+        with path.open("rb") as file:
+            data = file.read(most + 1)
+    except OSError as error:
+        raise UsageError(
+            "policy.unreadable", f"no policy bundle: {error.strerror}", where=str(path)
+        ) from error
+    if len(data) > most:
+        raise UsageError("policy.too_large", f"more than {most:,} bytes", where=str(path))
+    return data
+
+
+def unwaivable(project: Project) -> tuple[str, ...]:
+    """The rules that no waiver sets aside, by the policy set's settings."""
+    codes = load(project).settings().get("unwaivable")
+    return tuple(map(str, codes)) if isinstance(codes, list) else ()
 
 
 def gates_of(policy: PolicySet) -> frozenset[str]:
@@ -67,9 +99,11 @@ def catalogue(project: Project, folder: Path | None = None) -> dict[str, dict[st
     """The rules by code with their words, from the set's own index."""
     import json
 
-    path = folder_of(project, folder) / INDEX
+    where = folder_of(project, folder)
+    path = where / INDEX
     try:
-        rules: dict[str, dict[str, Any]] = json.loads(path.read_bytes())["rules"]
+        data = _index_of(where) if is_file(where) else path.read_bytes()
+        rules: dict[str, dict[str, Any]] = json.loads(data)["rules"]
         if not all(rule.keys() >= _ALWAYS for rule in rules.values()):
             raise KeyError("a rule misses its words")
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -80,6 +114,11 @@ def catalogue(project: Project, folder: Path | None = None) -> dict[str, dict[st
             hint="placet policy build",
         ) from error
     return dict(sorted(rules.items()))
+
+
+def _index_of(bundle: Path) -> bytes:
+    """The rule index in a bundle file. Raises KeyError when there is none."""
+    return {file.path: file.data for file in _load(bundle, None).files}[INDEX]
 
 
 def one_rule(project: Project, code: str) -> dict[str, Any]:
@@ -177,6 +216,10 @@ def build(project: Project, folder: Path | None, target: Path | None, *, check: 
     from placet_engine.policy.rules_index import index_drift, write_index
 
     where = folder_of(project, folder)
+    if is_file(where):
+        raise UsageError(
+            "policy.no_folder", "a bundle is built from a folder, and this is a file", where=str(where)
+        )
     binary = locate(project.optional_path("opa.path"))
     if check:
         lines = index_drift(where, binary)
@@ -192,10 +235,15 @@ def build(project: Project, folder: Path | None, target: Path | None, *, check: 
     yield f"placet@{policy.revision}"
     yield f"archive {policy.archive_sha256}  {len(policy.archive):,} bytes, {len(policy.files)} files"
     if target is not None and not check:
-        try:
-            target.write_bytes(policy.archive)
-        except OSError as error:
-            raise UsageError(
-                "usage.output", f"cannot write the bundle: {error.strerror}", where=str(target)
-            ) from error
+        write_bundle(target, policy.archive)
         yield f"wrote {target}"
+
+
+def write_bundle(target: Path, archive: bytes) -> None:
+    """Write a bundle where the user said. Raises `UsageError` usage.output."""
+    try:
+        target.write_bytes(archive)
+    except OSError as error:
+        raise UsageError(
+            "usage.output", f"cannot write the bundle: {error.strerror}", where=str(target)
+        ) from error

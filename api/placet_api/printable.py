@@ -8,9 +8,11 @@ from __future__ import annotations
 
 def printable(text: object, *, lines: bool = False) -> str:
     """The text with everything that is not printable as an escape (`\\x1b`). `lines` keeps line ends as they are."""
+    shown = str(text)
+    if shown.isprintable():
+        return shown
     return "".join(
-        letter if letter.isprintable() or (lines and letter == "\n") else _escaped(letter)
-        for letter in str(text)
+        letter if letter.isprintable() or (lines and letter == "\n") else _escaped(letter) for letter in shown
     )
 
 

@@ -12,6 +12,10 @@ from placet_api.settings import Settings, Value, load
 FILE = "placet.yaml"
 STATE = ".placet"
 _SQLITE = "sqlite:///"
+NO_STATE_HINT = (
+    f"bring {STATE}/ here from where the project was made (it is kept out of git), name a service that keeps evidence "
+    "and log (--server URL), or begin anew elsewhere:  placet init DIR"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,22 @@ class Project:
     def cache(self) -> Path:
         """What can be made again: digest cache, accepted policy sets."""
         return self.state / "cache"
+
+    def stateless(self) -> ConfigurationError | None:
+        """What is wrong with a project that came without its state (a fresh clone); None when nothing is."""
+        # Whoever keeps evidence or the log's key elsewhere needs no such folder.
+        inside = (self.settings.text("store"), self.settings.text("log.key")) == (
+            f"{_SQLITE}{STATE}/placet.db",
+            f"{STATE}/log.key",
+        )
+        if self.state.is_dir() or not (self.root / FILE).is_file() or not inside:
+            return None
+        return ConfigurationError(
+            "project.no_state",
+            f"there is a {FILE} and no {STATE}/: no log key, no signing key, no evidence",
+            where=str(self.root),
+            hint=NO_STATE_HINT,
+        )
 
     def path(self, key: str) -> Path:
         """A setting that names a file; options and variables count from the working directory, others from the root."""

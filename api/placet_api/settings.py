@@ -40,7 +40,7 @@ class Setting:
 TABLE: tuple[Setting, ...] = (
     Setting("store", str, "sqlite:///.placet/placet.db", "where evidence and the decision log live"),
     Setting("trust", str, "trust.yaml", "the trust policy: who may say what"),
-    Setting("policies", str, None, "a policy folder instead of the shipped one"),
+    Setting("policies", str, None, "a policy folder or bundle instead of the shipped one"),
     Setting("settings", str, None, "a YAML file laid over the policy set's settings"),
     Setting("opa.path", str, None, "an OPA binary instead of the one that came with Placet"),
     Setting("opa.url", str, None, "an OPA service (https, or http on loopback) instead of a child process"),
@@ -63,6 +63,7 @@ TABLE: tuple[Setting, ...] = (
     Setting("http.listen", str, "127.0.0.1:8080", "where the service listens, HOST:PORT"),
     Setting("http.certificate", str, None, "the service's certificate chain, a PEM file"),
     Setting("http.key", str, None, "the key of that certificate, a PEM file"),
+    Setting("http.workers", int, 1, "processes that serve, each with its own OPA child"),
     Setting("http.threads", int, 4, "decisions that one worker judges at the same time"),
     Setting("http.queue", int, 64, "requests that may wait for them; further ones are refused"),
     Setting("http.connections", int, 2000, "open connections of one worker; further ones are closed"),
@@ -195,8 +196,14 @@ def _group(key: str, value: Any, file_name: str) -> Mapping[str, Any]:
 
 
 def _unknown(key: str, file_name: str) -> ConfigurationError:
-    close = difflib.get_close_matches(key, list(_BY_KEY), n=1)
-    hint = f"did you mean {close[0]}?" if close else "`placet doctor` lists every setting"
+    # Not only its own spelling: `opa.pth` may be a word of a group, `listen` one that stands in a group.
+    words = [*_BY_KEY, *(name.partition(".")[2] for name in _BY_KEY if "." in name)]
+    close = difflib.get_close_matches(key, words, n=3, cutoff=0.7)
+    meant = dict.fromkeys(
+        name for word in close for name in _BY_KEY if word in (name, name.partition(".")[2])
+    )
+    tops = sorted({name.split(".")[0] + (".…" if "." in name else "") for name in _BY_KEY})
+    hint = f"did you mean {' or '.join(meant)}?" if meant else f"the settings are {', '.join(tops)}"
     return ConfigurationError("settings.unknown", f"unknown setting {key}", where=file_name, hint=hint)
 
 

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 from placet_api.logbook import rows
 from placet_api.printable import printable
 from placet_api.wiring import House
+from placet_attestations.times import format_time
+from placet_engine.lineage.summaries import UNREAD
+
+_MOST = 20  # decisions on one page
+WITHHELD: Final = MappingProxyType({"decisions": "only auditors see them"})
 
 
-def page(house: House, text: str) -> dict[str, Any]:
-    """Identity, names, statements, parents and decisions of one artifact."""
+def page(house: House, text: str, *, decisions: bool = True) -> dict[str, Any]:
+    """Identity, names, statements, parents and decisions of one artifact.
+
+    Without `decisions`, `withheld` says in their place which member is not there, and why.
+    """
     resolved = house.resolve(text, reading=True)
     lineage = house.lineage(resolved.digest)
     node = lineage.artifacts[resolved.digest]
@@ -28,7 +37,7 @@ def page(house: House, text: str) -> dict[str, Any]:
                 "type": lineage.statements[digest].verified.type,
                 "signer": lineage.statements[digest].verified.signer.id,
                 "principal": lineage.statements[digest].verified.signer.principal,
-                "since": lineage.statements[digest].arrived.since.isoformat(),
+                "since": format_time(lineage.statements[digest].arrived.since),
             }
             for digest in node.statements
         ],
@@ -37,17 +46,14 @@ def page(house: House, text: str) -> dict[str, Any]:
             for finding in lineage.findings
             if finding.artifact == resolved.digest
         ],
-        "decisions": rows(
-            house.log,
-            kind="decision",
-            gate=None,
-            subject=resolved.digest,
-            verdict=None,
-            since=None,
-            until=None,
-            limit=20,
-        ),
+        **(_decisions(house, resolved.digest) if decisions else {"withheld": dict(WITHHELD)}),
     }
+
+
+def _decisions(house: House, subject: str) -> dict[str, Any]:
+    # One more than is shown says whether there are older ones.
+    found = rows(house.log, kind="decision", subject=subject, limit=_MOST + 1)
+    return {"decisions": found[:_MOST], "older": len(found) > _MOST}
 
 
 def words(found: dict[str, Any]) -> str:
@@ -59,8 +65,11 @@ def words(found: dict[str, Any]) -> str:
         lines.append(f"  REVOKED    {found['revoked']}")
     lines.append(f"  made from  {len(found['parents'])} artifacts (placet lineage {found['digest'][:19]})")
     lines += [_statement(statement) for statement in found["statements"]]
-    lines += [f"  ✗ {refused['code']}: {refused['text']}" for refused in found["refused"]]
-    lines += [_decision(decision) for decision in found["decisions"]]
+    lines += [_refused(refused) for refused in found["refused"]]
+    lines += [_decision(decision) for decision in found.get("decisions", ())]
+    lines += [f"  {member}: {why}" for member, why in found.get("withheld", {}).items()]
+    if found.get("older"):
+        lines.append(f"  … and older ones:  placet log list --limit 1000 --subject {found['digest']}")
     return "".join(f"{printable(line)}\n" for line in lines)
 
 
@@ -69,5 +78,11 @@ def _statement(row: Mapping[str, Any]) -> str:
     return f"  ✓ {row['type']:<12} {who}  {row['since'][:19]}Z  {row['statement'][:19]}…"
 
 
+def _refused(row: Mapping[str, Any]) -> str:
+    # Kept under a rule of trust.yaml and read by none of the policy: no fault.
+    return f"  {'·' if row['code'] == UNREAD else '✗'} {row['code']}: {row['text']}"
+
+
 def _decision(row: Mapping[str, Any]) -> str:
-    return f"  {row['verdict']:<5} {row['gate']}  {str(row['time'])[:19]}Z  {row['decision']}"
+    dry = " (dry run)" if row.get("dry_run") else ""
+    return f"  {row['verdict']:<5}{dry} {row['gate']}  {str(row['time'])[:19]}Z  {row['decision']}"

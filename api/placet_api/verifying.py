@@ -12,11 +12,12 @@ from placet_attestations.admission import admit_all
 from placet_attestations.errors import AttestationError
 from placet_attestations.verify import VerifiedStatement
 from placet_engine.lineage.model import Finding
+from placet_engine.lineage.summaries import UNREAD, is_summary, words_of
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One statement, in words."""
+    """One statement, in words. `counts` is true of what is right here, also where no rule reads it."""
 
     statement: str
     type: str
@@ -44,6 +45,8 @@ def verify_file(house: House, path: Path) -> list[Row]:
         may = house.trust.explain(signer=verified.signer.id, short_type=verified.type)
         if refused and may and all(item.code == "trust.kind_unknown" for item in refused):
             words = "the signature holds; whether it counts depends on the kind of its subject"
+            if is_summary(verified.statement):
+                words = words_of(verified.statement)
             rows.append(_row(verified, True, words))
         else:
             rows.append(_row(verified, not refused, "; ".join(item.text for item in refused)))
@@ -75,4 +78,6 @@ def _row(verified: VerifiedStatement, counts: bool, words: str) -> Row:
 
 def _refused(finding: Finding) -> Row:
     statement = finding.statement or "?"
-    return Row(statement, finding.type or "?", finding.signer or "?", False, finding.text, finding.code)
+    # What no rule reads is no fault of what may be here.
+    kept = finding.code == UNREAD
+    return Row(statement, finding.type or "?", finding.signer or "?", kept, finding.text, finding.code)

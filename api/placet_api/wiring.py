@@ -6,18 +6,19 @@ Verbs that need no OPA start none; a gate starts it first, so that it comes up w
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from placet_api.artifacts import Resolved, resolve
 from placet_api.errors import ConfigurationError
 from placet_api.project import Project
 
 if TYPE_CHECKING:
+    from placet_api.policy_bundles import ServedBundle
     from placet_attestations.digests import Digest
     from placet_attestations.keys import Signer
     from placet_attestations.limits import Limits
@@ -39,6 +40,10 @@ if TYPE_CHECKING:
     from placet_engine.policy.remote import RemoteOpa
 
 
+T = TypeVar("T")
+_CALLERS = ("http.issuers", "kubernetes.environments", "kubernetes.paths")
+
+
 def _now() -> datetime:
     return datetime.now(UTC)
 
@@ -50,6 +55,8 @@ class House:
     project: Project
     clock: Callable[[], datetime] = _now
     _closers: list[Callable[[], None]] = field(default_factory=list)
+    # What OPA services are given here: in a service its policy set, or the one that comes next.
+    published: ServedBundle | None = None
 
     @cached_property
     def trust(self) -> TrustPolicy:
@@ -88,11 +95,10 @@ class House:
     @cached_property
     def reading_log(self) -> DecisionLog:
         """The decision log for reading, under the public key: needs no private key."""
-        from placet_api.logbook import PUBLIC_KEY
-        from placet_engine.log.keyfile import load_verifier
+        from placet_api.log_key import log_verifier
         from placet_engine.log.log import DecisionLog
 
-        log = DecisionLog.read(self._database(), verifier=load_verifier(self.project.root / PUBLIC_KEY))
+        log = DecisionLog.read(self._database(), verifier=log_verifier(self.project))
         self._closers.append(log.close)
         return log
 
@@ -168,8 +174,20 @@ class House:
             opa=opa,
             store=f"{settings.text('store')} {settings.optional('log.head')}",
             log_key=load_log_key(self.project.path("log.key")).verifier.vkey,
-            caller=f"{settings.text('signing.keys')} {settings.optional('signing.default')}",
+            caller=self._callers(),
         )
+
+    def _callers(self) -> str:
+        """Who is which caller, and where: what the judged must not choose either."""
+        from placet_attestations.digests import Digest
+        from placet_attestations.strictjson import dumps
+
+        settings = self.project.settings
+        local = f"{settings.text('signing.keys')} {settings.optional('signing.default')}"
+        doors = {key: settings.values[key] for key in _CALLERS if settings.items(key)}
+        if not doors:
+            return local
+        return f"{local} {Digest.of(dumps({**doors, 'cluster': settings.text('kubernetes.cluster')}))}"
 
     def _service(self) -> str:
         """An OPA service as an anchor: its URL, and the authority by which it is recognised."""
@@ -290,6 +308,12 @@ class House:
                 f"the policy set knows no gate {gate}",
                 hint=f"one of {', '.join(sorted(known))}",
             )
+
+    def enter(self, held: AbstractContextManager[T]) -> T:
+        """Hold something for as long as this house is open."""
+        stack = ExitStack()
+        self._closers.append(stack.close)
+        return stack.enter_context(held)
 
     def close(self) -> None:
         """Close what was opened, the last first."""

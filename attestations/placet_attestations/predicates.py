@@ -1,7 +1,7 @@
 """Predicates: the one door to their types and claims, and the check that a body is what its type promises.
 
-Known types have a JSON Schema in `schemas/` and, where a schema cannot say it, a rule here. Unknown types
-pass untouched: they are kept, shown, and satisfy nothing.
+Types that are read here have a JSON Schema in `schemas/` and, where a schema cannot say it, a rule here. Others pass
+untouched: they are kept, shown, and satisfy nothing.
 """
 
 from __future__ import annotations
@@ -65,10 +65,10 @@ __all__ = [
 
 
 def validate(statement: Statement) -> None:
-    """Raise MalformedError predicate.schema, naming the path and the rule, when a known predicate misses its
-    schema.
+    """Raise MalformedError predicate.schema, naming the path and the rule, when a predicate that has a schema
+    misses it.
     """
-    if not is_known(statement.predicate_type):
+    if schema(statement.predicate_type) is None:
         return
     problem = first_problem(statement.predicate_type, statement.predicate) or _own_problem(statement)
     if problem is None:

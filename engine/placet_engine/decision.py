@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Literal
 
 from placet_attestations.digests import Digest
-from placet_attestations.strictjson import JsonObject, JsonValue, dumps, loads
+from placet_attestations.strictjson import JsonObject, JsonValue, dumps
 from placet_attestations.times import format_time
 from placet_engine.policy.answer import PolicyAnswer
 
@@ -168,9 +168,7 @@ def denied_by_error(asked: Asked, judge: Judge, failure: Failure, facts: bytes |
 
 def decided(asked: Asked, judge: Judge, facts: bytes, raw: bytes, answer: PolicyAnswer) -> Decision:
     """The decision that an answer of the policy makes. `raw` is its bytes, `answer` the same, parsed strictly."""
-    said = loads(raw, max_bytes=len(raw))
-    parts = ("checks", "waivers", "obligations", "reserve")
-    told = {part: said[part] for part in parts} if isinstance(said, Mapping) else {}
+    told = {part: answer.document[part] for part in ("checks", "waivers", "obligations", "reserve")}
     body: JsonObject = {
         **asked.as_json(),
         **_judge_json(judge, facts, raw),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -101,6 +102,8 @@ class _Judged(NamedTuple):
     facts: bytes | None = None
     answer: bytes | None = None
     reserve: Mapping[str, str] = {}
+    other: str | None = None
+    """The revision of the policy set that OPA judges by, where it was not ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +111,7 @@ class Evaluator:
     """Judges artifacts. Holds what a decision needs and nothing that changes between two of them.
 
     `unusable` says why the policy set may not judge (it does not compile, say): then every decision is a logged denial.
+    `successor` gives, for a block, whoever judges by a revision that OPA has instead of ours, if anybody does.
     """
 
     trust: TrustPolicy
@@ -121,6 +125,7 @@ class Evaluator:
     timeout: float = 5.0
     limits: Limits = DEFAULT_LIMITS
     unusable: Failure | None = None
+    successor: Callable[[str], AbstractContextManager[Evaluator | None]] = lambda _: nullcontext()
 
     def decide(self, request: GateRequest) -> Decided:
         """Decide one request.
@@ -128,7 +133,8 @@ class Evaluator:
         1. Known gate, clock not behind the log, caller authenticated.
         2. Lineage: only verified, admitted, recorded statements.
         3. Facts: the policy input, as bytes.
-        4. Ask OPA; only a well-formed answer of the expected bundle can allow.
+        4. Ask OPA; only a well-formed answer of the expected bundle can allow. Where OPA has the next bundle, whoever
+           judges by that begins anew.
         5. Log, durably, with what is used up reserved in the same transaction; somebody else's use starts again at 2.
         6. Receipt.
 
@@ -136,7 +142,12 @@ class Evaluator:
         """
         for _ in range(_TRIES):
             try:
-                return self._record(self._evaluate(request))
+                judged = self._evaluate(request)
+                if judged.other is not None:
+                    with self.successor(judged.other) as following:
+                        if following is not None:
+                            return following.decide(request)
+                return self._record(judged)
             except ReservationConflict:
                 _log.info("an approval was used by somebody else; judging again")
             except (LimitError, LogError) as error:
@@ -149,12 +160,17 @@ class Evaluator:
             Failure("log.reserved", "the approval was being used by others at the same time", "ask again"),
         )
 
+    def facts_of(self, question: Question, lineage: Lineage) -> bytes:
+        """The policy input, with what the log says of uses now. Raises `LimitError` facts.too_large."""
+        as_of, uses = uses_in(self.log, lineage)
+        return facts.encode(facts.build(question, lineage, as_of=as_of, uses=uses), max_bytes=self.max_facts)
+
     def _deny(self, request: GateRequest, failure: Failure) -> Decided:
         asked = self._asked(request)
         return self._record(_Judged(denied_by_error(asked, self.judge, failure)))
 
     def _evaluate(self, request: GateRequest) -> _Judged:
-        asked, encoded = self._asked(request), None
+        asked, encoded, other = self._asked(request), None, None
         try:
             if self.unusable is not None:
                 raise _Closed(self.unusable)
@@ -163,14 +179,13 @@ class Evaluator:
             asked = _asked_by(asked, actor)
             lineage = trace(request.subject, self.reader, self.trust, self.limits, as_of=request.at)
             asked = _asked_about(asked, lineage)
-            question = Question(
-                request.gate, request.subject, asked.time, actor, request.context, asked.dry_run
+            encoded = self.facts_of(
+                Question(request.gate, request.subject, asked.time, actor, request.context, asked.dry_run),
+                lineage,
             )
-            as_of, uses = uses_in(self.log, lineage)
-            encoded = facts.encode(
-                facts.build(question, lineage, as_of=as_of, uses=uses), max_bytes=self.max_facts
-            )
-            result = _result_or_close(self.engine.ask(encoded, timeout=self._patience(request)))
+            got = self.engine.ask(encoded, timeout=self._patience(request))
+            other = got.got if isinstance(got, WrongBundle) else None
+            result = _result_or_close(got)
             answer = parse_answer(result.raw, gate=request.gate, subject=request.subject)
             decision = decided(asked, self.judge, encoded, result.raw, answer)
             return _Judged(decision, encoded, result.raw, reservations_of(decision, lineage))
@@ -183,7 +198,7 @@ class Evaluator:
             failure = Failure(
                 "internal.error", f"{type(error).__name__}: {error}", "report this; run again with --debug"
             )
-        return _Judged(denied_by_error(asked, self.judge, failure, encoded), encoded)
+        return _Judged(denied_by_error(asked, self.judge, failure, encoded), encoded, other=other)
 
     def _asked(self, request: GateRequest) -> Asked:
         return Asked(
@@ -194,6 +209,7 @@ class Evaluator:
             dry_run=request.dry_run or request.at is not None,
             context=request.context,
             environment=environment_of(request.gate),
+            actor=None if request.actor is None else _told(request.actor),
         )
 
     def _check_gate_and_clock(self, request: GateRequest, now: datetime) -> None:
@@ -270,7 +286,11 @@ class Evaluator:
 
 
 def _asked_by(asked: Asked, actor: Actor | None) -> Asked:
-    return asked if actor is None else replace(asked, actor={"id": actor.id, "principal": actor.principal})
+    return asked if actor is None else replace(asked, actor=_told(actor))
+
+
+def _told(actor: Actor) -> JsonObject:
+    return {"id": actor.id, "principal": actor.principal}
 
 
 def _asked_about(asked: Asked, lineage: Lineage) -> Asked:

@@ -229,3 +229,16 @@ def test_the_receipt_is_named_as_the_caller_can_find_it(
     assert shown.receipt is not None
     assert Path(shown.receipt).is_absolute()
     assert Path(shown.receipt).parent == tmp_path / "receipts"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        'kubernetes: {environments: [{namespaces: ["*"], environment: staging}]}',
+        "kubernetes: {paths: [{group: example.org, kind: Model, images: [spec.image]}]}",
+        "http: {issuers: [{issuer: https://example.org, audience: placet}]}",
+    ],
+)
+def test_who_is_which_caller_where_is_pinned(project: Path, pin: str, more: str) -> None:
+    settings(project, more)
+    assert done("trust", "digest").out.strip() != pin

@@ -76,6 +76,11 @@ def test_a_wrong_call_is_2_and_said_on_standard_error(empty: Path, arguments: tu
     assert "Usage: placet" in ran.err
 
 
+def test_a_command_that_was_nearly_right_is_told(empty: Path) -> None:
+    assert "No such command 'gatee'. Did you mean gate?" in call("gatee").err
+    assert "Did you mean" not in call("zzzz").err
+
+
 def test_nothing_at_all_shows_the_help(empty: Path) -> None:
     ran = call()
     assert ran.code == 2

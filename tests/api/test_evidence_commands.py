@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from placet_attestations.keys import load_private
+from placet_attestations.limits import DEFAULT_LIMITS
 from placet_attestations.oci import write_layout
 from placet_attestations.signing import sign_statement
 from placet_attestations.sqlite_store import SqliteEvidenceStore
@@ -155,6 +156,11 @@ def test_numbers_are_shown_and_signed(project: Path) -> None:
         (("splits", "--train=train.csv", "--test=test.csv", "--ignore=nope"), 2, "measure.column"),
         (("splits", "--train=train.csv"), 2, "--test"),
         (
+            ("splits", "--train=train.csv", "--test=./train.csv"),
+            2,
+            "measure.same: train and test are the same",
+        ),
+        (
             ("evaluation", "--model=nowhere", "--labels=test.csv", "--predictions=predictions.csv"),
             2,
             "tree.missing",
@@ -219,6 +225,19 @@ def test_the_fields_of_a_type_and_the_rules_that_read_it_are_explained(empty: Pa
     assert text.startswith("dataset  https://placet.dev/attestation/dataset/v1\n")
     assert re.search(r"\n  rights +required", text)
     assert re.search(r"\n  data\.license_known +\S", text.partition("rules that read it:")[2])
+
+
+def test_a_waiver_is_explained_as_signing_wants_it(empty: Path) -> None:
+    waiver, approval = (done("attest", kind, "--explain").out for kind in ("waiver", "approval"))
+    for field in ("reason", r"scope\.rule"):
+        assert re.search(rf"\n  {field} +required", waiver)
+        assert re.search(rf"\n  {field} +optional", approval)
+    assert re.search(r"\n  kind +required +\(waiver\)\n", waiver)
+    assert re.search(r"\n  scope\.gate +required", waiver)
+    assert "it sets aside the rule that scope.rule names" in waiver
+    assert re.search(r"\n  never set aside: .*lineage\.not_revoked.*, policy\.\*\n", waiver)
+    assert re.search(r"\n  change\.approved +\S", approval.partition("rules that read it:")[2])
+    assert "no rule asks for it" in done("attest", "deployment", "--explain").out
 
 
 def test_an_approval_is_for_what_it_says(project: Path) -> None:
@@ -375,6 +394,38 @@ def test_a_file_is_verified_as_if_it_came_now_and_not_kept(project: Path) -> Non
     assert row_count(project, "evidence") == 7
 
 
+def test_a_file_of_bundles_is_known_by_what_stands_in_it(project: Path) -> None:
+    bundle = signed(project, a_statement("dataset"), "data-owner")
+    contents = {
+        "a.vsa.json": bundle,
+        "spaced.json": b"\n " + bundle + b"\n",
+        "lines": b"\n".join((bundle, bundle)) + b"\n",
+    }
+    for name, data in contents.items():
+        (project / name).write_bytes(data)
+        rows = done("verify", name, "--json").json
+        assert [row["type"] for row in rows] == ["dataset"] * (2 if name == "lines" else 1), name
+    assert done("add", "lines").err.count("added lines:") == 2
+    a_file(project, "envelope.json", '{"payloadType": "x", "payload": "", "signatures": []}')
+    assert call("verify", "envelope.json", "--json").json[0]["code"] == "bundle.shape"
+
+
+@pytest.mark.parametrize("text", ["", "version: 1", '{"a": 1}', '{"mediaType": 1}', "{", '{"a": 1}\n{"b": 2}',
+                                  '{"mediaType": "application/vnd.oci.image.manifest.v1+json"}'])  # fmt: skip
+def test_any_other_file_is_an_artifact(project: Path, text: str) -> None:
+    a_file(project, "thing.json", text)
+    ran = call("verify", "thing.json")
+    assert (ran.code, ran.err) == (1, "nothing is held about it\n")
+
+
+def test_a_file_that_cannot_be_read_is_no_bundle(project: Path) -> None:
+    with Path("large.json").open("wb") as file:
+        file.write(b"{")
+        file.truncate(8 * DEFAULT_LIMITS.max_bundle_bytes + 1)
+    assert call("verify", "large.json").err == "nothing is held about it\n"
+    assert "placet: " in call("verify", "\0").err
+
+
 def test_a_file_that_is_no_bundle_does_not_verify(project: Path) -> None:
     a_file(project, "x.sigstore.json", '{"\\u001b]0;pwn\\u0007": 1}')
     ran = call("verify", "x.sigstore.json")
@@ -396,7 +447,22 @@ def test_one_page_shows_what_is_known(project: Path) -> None:
     assert (page["names"], page["kinds"], len(page["statements"]), page["refused"]) == (
         ["threshold"], ["model"], 3, [],
     )  # fmt: skip
-    assert page["decisions"][0]["verdict"] == "allow"
+    assert (page["decisions"][0]["verdict"], page["older"]) == ("allow", False)
+    assert "older" not in text
+    assert "dry run" not in text
+
+
+def test_a_dry_run_is_shown_as_one_and_a_full_page_says_that_there_is_more(project: Path) -> None:
+    done("gate", "register", "model.json")
+    for _ in range(20):
+        done("gate", "register", "model.json", "--dry-run")
+    lines = done("show", "model.json").out.splitlines()
+    assert sum("allow (dry run) register" in line for line in lines) == 20
+    more = f"placet log list --limit 1000 --subject {digest_of('model.json')}"
+    assert lines[-1] == f"  … and older ones:  {more}"
+    assert len(done(*more.split()[1:]).out.splitlines()) == 21
+    page = done("show", "model.json", "--json").json
+    assert (len(page["decisions"]), page["older"]) == (20, True)
 
 
 def test_a_page_on_nobodys_artifact_says_so(project: Path) -> None:

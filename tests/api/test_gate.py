@@ -241,10 +241,13 @@ def test_an_opa_that_dies_or_hangs_is_a_logged_denial(
 
 
 def test_an_opa_that_is_not_there_is_closed(project: Path) -> None:
-    for opa in ("/nowhere/opa", "/etc/hostname", "/bin/true"):
+    for opa in ("/nowhere/opa", "/etc/hostname", "/bin/true", "/bin/echo"):
         ran = call("--opa", opa, "gate", GATE, "model.json")
         assert ran.code == 3
-        assert "PLACET  " not in ran.out.replace("NON PLACET", "")
+        assert ran.out.startswith("NON PLACET  ")
+        (newest, *_) = decisions(project)
+        assert (newest["verdict"], newest["cause"]) == ("deny", "error")
+        assert newest["reasons"][0].startswith("opa.")
 
 
 def test_an_opa_service_that_does_not_answer_is_closed(
@@ -440,6 +443,13 @@ def test_a_receipt_that_cannot_be_kept_is_said_and_made_again(
 # wrong calls
 
 
+def test_a_pin_that_is_none_is_told_with_its_variable(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLACET_ANCHORS", "abc")
+    ran = ask()
+    assert (ran.code, ran.out) == (2, "")
+    assert "digest.syntax: 'abc' is not a digest (PLACET_ANCHORS)" in ran.err
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -455,6 +465,9 @@ def test_a_receipt_that_cannot_be_kept_is_said_and_made_again(
         (("--expect", "churn"), "digest."),
         (("--expect", f"sha256:{'0' * 64}"), "artifact.unexpected"),
         (("--anchors", "churn"), "digest."),
+        (("--anchors", "churn"), "(--anchors)"),
+        (("--output", "json=/nonexist/x.json"), "there is no such folder (/nonexist)"),
+        (("--output", "junit=a.xml", "--output", "json=./a.xml"), "two outputs name the same file"),
         (("--nope",), "No such option"),
         (("--context", "a=\udcff"), "json.surrogate"),
     ],
@@ -577,9 +590,13 @@ def test_github_gets_annotations_and_a_page_and_no_page_changes_no_verdict(
     assert ran.out.startswith("::error ")
     assert "NON PLACET" in page.read_text()
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(project))
+    monkeypatch.setenv("GITHUB_OUTPUT", str(project / "output"))
     again = call("gate", GATE, "train.csv", "--output", "github")
     assert (again.code, again.out.startswith("::error ")) == (1, True)
     assert "summary" in again.err
+    assert (project / "output").read_text().startswith("verdict=deny\ndecision=")
+    monkeypatch.setenv("GITHUB_OUTPUT", str(project))
+    assert "cannot write the step outputs" in call("gate", GATE, "train.csv", "--output", "github").err
     monkeypatch.delenv("GITHUB_STEP_SUMMARY")
     assert call("gate", GATE, "train.csv", "--output", "github", "--output", "sarif=s.sarif").code == 1
     assert '"2.1.0"' in (project / "s.sarif").read_text()

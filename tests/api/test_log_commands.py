@@ -125,6 +125,13 @@ def test_what_is_not_there_is_told(judged: Path, name: str) -> None:
     assert "\x1b" not in ran.err
 
 
+def test_an_entry_that_is_no_decision_is_told_as_what_it_is(judged: Path) -> None:
+    for verb in ("show", "prove"):
+        ran = call("log", verb, "2")
+        assert (ran.code, ran.out) == (2, "")
+        assert "log.not_found: log entry 2 is of type evidence, and has no decision" in ran.err
+
+
 def test_a_changed_decision_is_not_shown(judged: Path) -> None:
     sql(judged, f"UPDATE log_payload SET data = x'7b7d' {SECOND_DOCUMENT}")
     ran = call("log", "show", "8")
@@ -202,10 +209,37 @@ def test_a_log_that_is_not_there_is_told(project: Path) -> None:
     assert not (project / "nowhere.db").exists()
 
 
-def test_without_the_public_key_nothing_is_verified(judged: Path) -> None:
+READING = (("verify",), ("list",), ("show", "7"), ("checkpoint",))
+
+
+def test_a_lost_public_key_is_what_the_private_one_says(judged: Path) -> None:
+    said = [done("log", *verb).out for verb in READING]
     (judged / "log.pub").unlink()
-    for verb in (("verify",), ("list",), ("show", "7")):
-        assert call("log", *verb).code == 2
+    assert [done("log", *verb).out for verb in READING] == said
+    (judged / ".placet" / "log.key").chmod(0o644)
+    assert "logkey.permissions" in call("log", "list").err
+
+
+@pytest.mark.parametrize("private", ["gone", "no file", "unreadable"])
+def test_without_either_key_nothing_is_verified(judged: Path, private: str) -> None:
+    (judged / "log.pub").unlink()
+    (judged / ".placet" / "log.key").unlink()
+    if private == "no file":
+        (judged / ".placet" / "log.key").mkdir()
+    if private == "unreadable":
+        (judged / ".placet" / "log.key").symlink_to(
+            "/proc/self/mem"
+        )  # a file, and its first byte is an error
+    for verb in READING:
+        ran = call("log", *verb)
+        assert (ran.code, ran.out) == (2, "")
+        assert "logkey.missing: log.pub is missing (" in ran.err
+        assert ran.err.endswith("copy it from whoever keeps the log\n")
+
+
+def test_a_public_key_that_is_none_is_not_replaced(judged: Path) -> None:
+    a_file(judged, "log.pub", "nonsense")
+    assert "logkey.malformed" in call("log", "list").err
 
 
 # checkpoint

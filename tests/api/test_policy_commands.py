@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import shutil
 import tarfile
 from pathlib import Path
 
 import pytest
 
+from placet_engine.policy.bundle import load_policy_set
+from placet_engine.policy.limits import DEFAULT_POLICY_LIMITS
 from placet_engine.policy.shipped import shipped_policies
 from tests.api.projects import GATE, a_file, call, done
 from tests.engine.policy.toy import INDEX, MAIN, write_toy
@@ -176,3 +179,134 @@ def test_a_cache_that_cannot_be_written_costs_time_only(
     monkeypatch.setenv("HOME", str(project / "home"))
     assert call("gate", GATE, "model.json").code == 0
     assert [path.name for path in (project / "home" / ".cache" / "placet").iterdir()] == ["policies"]
+
+
+@pytest.fixture
+def keys(empty: Path) -> Path:
+    """A key pair `bundle` and an Ed25519 one, in an empty project that is the working directory."""
+    done("init", ".", "--principal", "dev@example.org")
+    done("key", "new", "bundle")
+    done("key", "new", "other", "--algorithm", "ed25519")
+    return empty
+
+
+KEY, PUBLIC = ".placet/keys/bundle.key", "keys/bundle.pub"
+
+
+def test_what_is_signed_is_verified(keys: Path) -> None:
+    said = done("policy", "sign", "--key", KEY, "--to", "signed.tar.gz").out
+    assert re.fullmatch(r"wrote signed\.tar\.gz, signed by key ([0-9a-f]{16})\n", said)
+    told = done("policy", "verify", "signed.tar.gz", "--key", PUBLIC).out
+    built = done("policy", "build").out.split()[0]
+    assert told == f"{built}  signed by key {said.split()[-1]}\n"
+    as_json = done("policy", "verify", "signed.tar.gz", "--key", PUBLIC, "--json").json
+    assert as_json["revision"] == built.removeprefix("placet@")
+    (name,) = as_json["keys"]
+    assert as_json["keys"][name] == {"algorithm": "ES256", "key": Path(PUBLIC).read_text()}
+    # A folder, a bundle and the project itself are the same set; a setting may name the key.
+    done("policy", "build", "--to", "built.tar.gz")
+    a_file(keys, "placet.yaml", f"http: {{bundle_key: {KEY}}}\n")
+    for number, source in enumerate(("built.tar.gz", str(shipped_policies()), "signed.tar.gz")):
+        done("policy", "sign", source, "--scope", "gate", "--to", f"{number}.tar.gz")
+        assert done("policy", "verify", f"{number}.tar.gz", "--key", PUBLIC, "--scope", "gate").out == told
+
+
+def test_the_projects_settings_are_signed_with_it(keys: Path) -> None:
+    a_file(keys, "overlay.yaml", "freshness: {evaluation_days: 7}\n")
+    a_file(keys, "placet.yaml", "settings: overlay.yaml\n")
+    done("policy", "sign", "--key", KEY, "--to", "signed.tar.gz")
+    revision = done("policy", "verify", "signed.tar.gz", "--key", PUBLIC, "--json").json["revision"]
+    assert (
+        revision
+        == load_policy_set(shipped_policies(), overlay={"freshness": {"evaluation_days": 7}}).revision
+    )
+
+
+def test_a_bundle_that_does_not_verify_is_exit_1(keys: Path) -> None:
+    done("policy", "sign", "--key", KEY, "--to", "signed.tar.gz")
+    done("policy", "build", "--to", "unsigned.tar.gz")
+    for arguments in (("unsigned.tar.gz",), ("signed.tar.gz", "--scope", "gate")):
+        ran = call("policy", "verify", *arguments, "--key", PUBLIC)
+        assert (ran.code, ran.out) == (1, "")
+        assert ran.err.startswith("placet: policy.signature: ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("sign", "--to", "x"), 2, "policy.no_key"),
+        (("sign", "--key", "none", "--to", "x"), 2, "key.missing"),
+        (("sign", "--key", ".placet/keys/other.key", "--to", "x"), 2, "policy.key"),
+        (("sign", "--key", KEY, "--to", "nowhere/x"), 2, "usage.output"),
+        (("sign", "trust.yaml", "--key", KEY, "--to", "x"), 2, "policy.archive"),
+        (("verify", "none", "--key", PUBLIC), 2, "policy.unreadable"),
+        (("sign", "--key", PUBLIC, "--to", "x"), 2, "key.public"),
+        (("sign", "broken", "--key", KEY, "--to", "x"), 3, "policy.compile"),
+        (("verify", "trust.yaml", "--key", PUBLIC), 2, "policy.archive"),
+        (("verify", "built.tar.gz", "--key", "keys/other.pub"), 2, "policy.key"),
+        (("verify", "trust.yaml", "--key", "none"), 2, "key.missing"),
+        (("verify", "large", "--key", PUBLIC), 2, "policy.too_large"),
+    ],
+)
+def test_what_cannot_be_signed_or_verified_is_told(
+    keys: Path, arguments: tuple[str, ...], code: int, words: str
+) -> None:
+    done("policy", "build", "--to", "built.tar.gz")
+    write_toy(Path("broken"), {"placet/main/main.rego": "package placet.main\n\ndecision := {"})
+    with Path("large").open("wb") as file:
+        file.truncate(DEFAULT_POLICY_LIMITS.max_policy_bytes + 1)
+    ran = call("policy", *arguments)
+    assert (ran.code, ran.out) == (code, "")
+    assert f"placet: {words}: " in ran.err
+    assert not Path("x").exists()
+
+
+def test_a_key_is_named_as_elsewhere(keys: Path) -> None:
+    """By its name, by a path, and a file here comes first."""
+    shutil.copy(KEY, "mine")
+    said = {done("policy", "sign", "--key", key, "--to", "x").out for key in ("bundle", KEY, "mine")}
+    assert len(said) == 1
+    assert "policy.key" in call("policy", "sign", "--key", "other", "--to", "x").err
+
+
+def test_a_bundle_judges_as_the_folder_it_was_made_of(project: Path) -> None:
+    done("policy", "build", "--to", "built.tar.gz")
+    done("key", "new", "bundle")
+    done("policy", "sign", "--key", "bundle", "--to", "signed.tar.gz")
+    a_file(project, "overlay.yaml", "freshness: {evaluation_days: 7}\n")
+    revisions = {call(*options, "trust", "digest", "--json").json["policy"]
+                 for options in ((), ("--policies", "built.tar.gz"), ("--policies", "signed.tar.gz"))}  # fmt: skip
+    assert len(revisions) == 1
+    overlaid = done(
+        "--policies", "built.tar.gz", "--settings", "overlay.yaml", "trust", "digest", "--json"
+    ).json
+    assert (
+        overlaid["policy"] == done("--settings", "overlay.yaml", "trust", "digest", "--json").json["policy"]
+    )
+    done("--policies", "built.tar.gz", "gate", GATE, "model.json")
+    assert done("--policies", "built.tar.gz", "policy", "list").out == done("policy", "list").out
+    for source in ("overlay.yaml", "large"):
+        with Path("large").open("wb") as file:
+            file.truncate(DEFAULT_POLICY_LIMITS.max_policy_bytes + 1)
+        ran = call("--policies", source, "gate", GATE, "model.json")
+        assert (ran.code in (2, 3), ran.out) == (True, "")
+    assert "policy.no_folder" in call("--policies", "built.tar.gz", "policy", "build").err
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"placet/main/main.rego": MAIN + "\nx := http.send({})\n"}, {"placet/index/data.json": None}],
+)
+def test_a_bundle_is_accepted_as_a_folder_is(project: Path, changes: dict[str, str | None]) -> None:
+    folder = write_toy(project / "toy", changes)
+    Path("toy.tar.gz").write_bytes(load_policy_set(folder).archive)
+    for source in ("toy", "toy.tar.gz"):
+        ran = call("--policies", source, "gate", GATE, "model.json")
+        assert ran.code == 3
+        assert ran.out.startswith("NON PLACET  ")
+        assert call("--policies", source, "policy", "list").code == (2 if None in changes.values() else 0)
+
+
+def test_with_a_service_for_opa_the_shipped_one_signs(keys: Path) -> None:
+    a_file(keys, "placet.yaml", "opa: {url: 'http://127.0.0.1:1', path: nothing}\n")
+    done("policy", "sign", "--key", KEY, "--to", "signed.tar.gz")

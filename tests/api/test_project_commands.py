@@ -15,7 +15,9 @@ import pytest
 from placet_api.init_templates import EXAMPLE
 from placet_attestations.digests import Digest
 from placet_attestations.keys import generate, save_private
+from placet_attestations.predicate_types import VERIFICATION_SUMMARY
 from tests.api.projects import GATE, TRUST, a_fake_opa, a_file, call, done, make_project, row_count
+from tests.fakes.service import TOKEN, Answer, Request, as_answer, problem, serving
 
 # init
 
@@ -25,19 +27,27 @@ def test_a_new_project_is_whole_and_keeps_its_secrets(empty: Path) -> None:
     folder = empty / "churn"
     assert ran.out == ""
     assert ran.err.endswith("Next:\n  cd churn && placet gate register PATH\n")
-    for secret in (".placet/keys/dev.key", ".placet/log.key"):
+    for secret in (".placet/keys/dev.key", ".placet/keys/gate.key", ".placet/log.key"):
         assert stat.S_IMODE((folder / secret).stat().st_mode) == 0o600
     assert stat.S_IMODE((folder / ".placet").stat().st_mode) & 0o077 == 0
     assert (folder / ".gitignore").read_text() == ".placet/\n"
     assert done("doctor", folder=folder).out.endswith("✓ all is well\n")
     rows = done("trust", "explain", "--json", folder=folder).json
-    assert {row["principal"] for row in rows} == {"me@example.org"}
+    assert {row["principal"] for row in rows} == {"me@example.org", "gate"}
+    assert [row["type"] for row in rows if row["signer"] == "gate"] == [VERIFICATION_SUMMARY]
     # Whoever asks must not approve.
     assert not {"approval", "waiver", "dataset", "measurement"} & {row["type"] for row in rows}
 
 
 def test_rules_that_nobody_can_use_yet_are_noted(empty: Path) -> None:
     done("init", "churn")
+    counted = done("trust", "check", folder=empty / "churn").out.splitlines()[0]
+    assert counted == "trust.yaml: valid; 2 signers, 7 rules, 0 revocations"
+    file = empty / "churn" / "trust.yaml"
+    file.write_text(
+        file.read_text().replace("revoked: []", f"revoked: [{{artifact: '{Digest.of(b'x')}', from: always}}]")
+    )
+    assert ", 1 revocation\n" in done("trust", "check", folder=empty / "churn").out
     assert "no signer has any of its roles" in done("trust", "check", folder=empty / "churn").out
 
 
@@ -46,7 +56,29 @@ def test_a_clone_without_its_state_is_not_well(empty: Path) -> None:
     shutil.rmtree(empty / "churn" / ".placet")
     ran = call("doctor", folder=empty / "churn")
     assert ran.code == 2
-    assert "project.no_state" in ran.out
+    assert "✗ project.no_state: " in ran.out
+    assert "logkey.missing" not in ran.out
+    # Every way that is named is one: none leads back to `placet init` here, and nothing is made on the way.
+    wanting = (("trust", "digest"), ("gate", "register", "x"), ("show", "x"), ("log", "list"), ("log", "verify"),
+               ("record", "--step=train", "--", "true"))  # fmt: skip
+    for arguments in (*wanting, ("init",)):
+        ran = call(*arguments, folder=empty / "churn")
+        assert (ran.code, ran.out) == (2, "")
+        assert "bring .placet/ here from where the project was made" in ran.err
+        assert "begin anew elsewhere:  placet init DIR" in ran.err
+    assert not (empty / "churn" / ".placet").exists()
+    done("trust", "check", folder=empty / "churn")
+
+
+def test_who_keeps_log_and_store_elsewhere_needs_no_state(empty: Path) -> None:
+    done("init", "churn")
+    call("gate", "register", "trust.yaml", folder=empty / "churn")
+    (empty / "churn" / ".placet").rename(empty / "kept")
+    elsewhere = ("--store", f"sqlite:///{empty}/kept/placet.db")
+    assert "is whole" in done(*elsewhere, "log", "verify", folder=empty / "churn").out
+    # The private key is not where the setting says, and the words lead to no `placet init` in this folder.
+    ran = call(*elsewhere, "trust", "digest", folder=empty / "churn")
+    assert "bring it from where the log is kept" in ran.err
 
 
 def test_a_project_can_be_made_where_one_stands(empty: Path) -> None:
@@ -330,6 +362,86 @@ def test_a_service_is_asked_and_a_password_is_not_shown(
         assert "store.scheme" in ran.out
         assert "postgresql://(hidden)@host/db" in ran.out
         assert "hunter2" not in ran.out
+
+
+def a_ready_service(request: Request, answer: Answer) -> Answer:
+    """A service that says, as the real one does, that it can decide, and by what it judges."""
+    return as_answer({}) if request.path in ("/readyz", "/v1/policies") and answer.status == 400 else answer
+
+
+def test_in_a_clients_folder_the_service_is_looked_at(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = tmp_path / "client"
+    client.mkdir()
+    monkeypatch.setenv("PLACET_TOKEN", TOKEN)
+    with serving(project) as service:
+        a_file(client, "placet.yaml", f"server: {service.url}\n")
+        service.twist = a_ready_service
+        report = done("doctor", "--json", folder=client).json
+        facts = {name: words for name, words in report["facts"].items() if name.startswith("service")}
+        assert facts == {
+            "service": service.url,
+            "service ready": "yes",
+            "service caller": "known, and may read evidence",
+            "service log": "this caller may read it",
+        }
+        assert report["settings"]["token"]["value"] == "(hidden)"
+
+        def forbidding(request: Request, answer: Answer) -> Answer:
+            no = problem(403, "access.forbidden", "has the roles gate")
+            return no if request.path == "/v1/decisions" else a_ready_service(request, answer)
+
+        service.twist = forbidding
+        assert "may not read it: has the roles gate" in done("doctor", folder=client).out
+
+        def hurried(request: Request, answer: Answer) -> Answer:
+            no = problem(429, "access.rate", "slower")
+            return no if request.path == "/v1/decisions" else a_ready_service(request, answer)
+
+        service.twist = hurried
+        assert "✗ access.rate: " in call("doctor", folder=client).out
+        monkeypatch.setenv("PLACET_TOKEN", "another")
+        ran = call("doctor", folder=client)
+        assert (ran.code, "✗ access.unknown: " in ran.out) == (2, True)
+    ran = call("doctor", folder=client)
+    assert (ran.code, "✗ service.unreachable: " in ran.out) == (2, True)
+    assert "file.missing" not in ran.out
+    monkeypatch.setenv("CI", "true")
+    assert "✗ trust.unpinned: " in call("doctor", folder=client).out
+
+
+LOCAL = (("token", "new", "ci@example.org", "--role", "gate"), ("token", "list"), ("token", "revoke", "x"),
+         ("attest", "dataset", "raw.csv", "--from", "dataset-raw.yaml", "--as", "data-owner"),
+         ("record", "--step", "train", "--", "true"),
+         ("measure", "splits", "--train=train.csv", "--test=test.csv"),
+         ("measure", "evaluation", "--model=model.json", "--labels=test.csv", "--predictions=predictions.csv"),
+         ("serve",))  # fmt: skip
+
+
+@pytest.mark.parametrize("arguments", LOCAL)
+def test_what_works_on_the_store_here_is_not_asked_of_a_service(
+    project: Path, arguments: tuple[str, ...]
+) -> None:
+    before = row_count(project, "log_entry")
+    ran = call("--server", "http://127.0.0.1:9", *arguments)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith("placet: usage.not_remote: ")
+    assert "(--server)" in ran.err
+    assert row_count(project, "log_entry") == before
+
+
+@pytest.mark.parametrize("source", ["PLACET_SERVER", "placet.yaml"])
+def test_a_service_named_elsewhere_is_one_too(
+    project: Path, source: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if source == "PLACET_SERVER":
+        monkeypatch.setenv(source, "http://127.0.0.1:9")
+    else:
+        a_file(project, "placet.yaml", "server: http://127.0.0.1:9\n")
+    ran = call("token", "list")
+    assert (ran.code, f"({source})" in ran.err) == (2, True)
+    done("--server", "", "token", "list")
 
 
 def test_a_damaged_store_is_a_problem(project: Path) -> None:

@@ -259,6 +259,30 @@ def test_a_summary_without_room_is_cut_at_a_line_and_says_so(tmp_path: Path, lef
         assert (whole == "") == (left == 60)
 
 
+def test_a_steps_outputs_are_the_verdict_and_where_it_is_proved(tmp_path: Path) -> None:
+    path, body = tmp_path / "output", a_body(a_check("pass"), verdict="allow", would="allow")
+    path.write_text("before=1\n", encoding="utf-8")
+    assert github.append_outputs(path, Shown(body, "m", 42, "here.placet-proof")) is None
+    assert github.append_outputs(path, Shown(body | {"verdict": "deny"}, "m")) is None
+    decision = body["id"]
+    assert path.read_text(encoding="utf-8").splitlines() == [
+        "before=1",
+        *("verdict=allow", f"decision={decision}", "entry=42", "receipt=here.placet-proof"),
+        *("verdict=deny", f"decision={decision}", "entry=", "receipt="),
+    ]
+
+
+def test_no_value_makes_a_second_output(tmp_path: Path) -> None:
+    path = tmp_path / "output"
+    assert github.append_outputs(path, Shown(a_body(verdict="deny"), "m", 1, "x\nverdict=allow")) is None
+    assert "receipt=\n" in path.read_text(encoding="utf-8")
+    assert "allow" not in path.read_text(encoding="utf-8")
+
+
+def test_outputs_that_cannot_be_written_are_words(tmp_path: Path) -> None:
+    assert github.append_outputs(tmp_path, shown(*EVERY)) == "cannot write the step outputs: Is a directory"
+
+
 def test_a_summary_that_cannot_be_written_is_words(tmp_path: Path) -> None:
     trouble = github.append_summary(tmp_path, shown(*EVERY))
     assert trouble == "cannot write the step summary: Is a directory"

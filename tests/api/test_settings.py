@@ -71,13 +71,19 @@ def test_each_setting_has_a_variable_of_its_own_and_words() -> None:
     assert {s.variable for s in TABLE if s.key == "opa.path"} == {"PLACET_OPA_PATH"}
 
 
+def test_a_key_that_is_near_nothing_gets_the_list_and_not_a_command_that_dies_of_it() -> None:
+    hint = refusal({"zzzzzzzz": 1}).hint or ""
+    assert hint.startswith("the settings are anchors, client.…, ")
+    assert "doctor" not in hint
+
+
 @pytest.mark.parametrize(
     ("file", "key", "hint"),
     [
         ({"stroe": "x"}, "stroe", "did you mean store?"),
         ({"opa": {"pth": "x"}}, "opa.pth", "did you mean opa.path?"),
         ({"log": {"log.key": "x"}}, "log.log.key", "did you mean log.key?"),
-        ({"zzzzzzzz": 1}, "zzzzzzzz", "`placet doctor` lists every setting"),
+        ({"listen": 1}, "listen", "did you mean http.listen or kubernetes.listen?"),
     ],
 )
 def test_an_unknown_key_is_refused_with_a_suggestion(file: dict[str, Any], key: str, hint: str) -> None:

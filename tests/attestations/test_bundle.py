@@ -140,6 +140,7 @@ def test_a_bundle_has_exactly_one_signature(count: int) -> None:
         (a_bundle().replace(b'"mediaType"', b'"dsseEnvelope"', 1), "json.duplicate_key"),
         (b" " * (16 * 1024 * 1024 + 1), "json.too_large"),
     ],
+    ids=["nothing", "not text", "a list", "deep", "NaN", "twice", "large"],
 )
 def test_json_is_read_strictly_and_within_limits(raw: bytes, code: str) -> None:
     with pytest.raises(MalformedError) as caught:

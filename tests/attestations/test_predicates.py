@@ -14,7 +14,15 @@ from placet_attestations.statement import Statement, Subject
 from tests.builders import a_digest, a_predicate, a_provenance, a_statement, a_subject
 
 OWN = ("dataset", "measurement", "approval", "deployment")
-SCHEMAS = ("dataset", "measurement", "approval", "deployment-spec", "provenance", "trust")
+SCHEMAS = (
+    "dataset",
+    "measurement",
+    "approval",
+    "deployment-spec",
+    "provenance",
+    "verification-summary",
+    "trust",
+)
 
 
 def problem(short: str, predicate: dict[str, Any]) -> str:
@@ -166,6 +174,67 @@ def test_slsa_provenance_may_say_more_than_we_read() -> None:
     body["buildDefinition"]["internalParameters"] = {"gpu": "none"}
     body["runDetails"]["metadata"]["region"] = "eu"
     validate(a_statement("training", predicate=body))
+
+
+def a_summary(**changes: Any) -> Statement:
+    """A verification summary with no more than the standard requires; `changes` replace its fields, `...` removes."""
+    body: dict[str, Any] = {
+        "verifier": {"id": "https://example.org/verifier"},
+        "resourceUri": "https://example.org/model",
+        "policy": {"uri": "https://example.org/policy"},
+        "verificationResult": "PASSED",
+        "verifiedLevels": ["SLSA_BUILD_LEVEL_3"],
+        **changes,
+    }
+    kept = {key: value for key, value in body.items() if value is not ...}
+    return Statement.build(predicates.VERIFICATION_SUMMARY, [a_subject()], kept)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"https://example.org/more": {"a": 1}, "later": 2},
+        {"verifier": {"id": "https://example.org/v", "version": {"a": "1"}, "later": 1}},
+        {"timeVerified": "1985-04-12T23:20:50.52Z", "slsaVersion": "1.0"},
+        {"inputAttestations": [{"digest": {"sha256": "ab"}, "uri": "https://example.org/a"}]},
+        {"dependencyLevels": {"SLSA_BUILD_LEVEL_2": 7}},
+        {"dependencyLevels": None},
+        {"verificationResult": "FAILED", "verifiedLevels": ["FAILED"]},
+    ],
+)
+def test_a_verification_summary_is_what_the_standard_says(changes: dict[str, Any]) -> None:
+    statement = a_summary(**changes)
+    validate(statement)
+    # It has a schema and no short word: which rule reads it, trust.yaml says by its URI.
+    assert short_type(statement) == predicates.VERIFICATION_SUMMARY
+    assert not predicates.is_known(statement.predicate_type)
+    assert (claims(statement), dependencies(statement)) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"verifier": ...}, '$ misses "verifier"'),
+        ({"verifier": {}}, '$.verifier misses "id"'),
+        ({"verifier": {"id": "me"}}, "$.verifier.id must be a URI"),
+        ({"resourceUri": ...}, '$ misses "resourceUri"'),
+        ({"policy": {"digest": {"sha256": "ab"}}}, '$.policy misses "uri"'),
+        ({"inputAttestations": [{"uri": "https://example.org/a"}]}, '$.inputAttestations[0] misses "digest"'),
+        ({"verificationResult": "passed"}, "$.verificationResult must be one of PASSED, FAILED"),
+        ({"verifiedLevels": ...}, '$ misses "verifiedLevels"'),
+        ({"verifiedLevels": "FAILED"}, "$.verifiedLevels must be of type array"),
+        ({"dependencyLevels": {"SLSA_BUILD_LEVEL_2": -1}}, "must be at least 0"),
+        ({"timeVerified": "yesterday"}, "$.timeVerified must be an RFC 3339 time"),
+    ],
+)
+def test_a_verification_summary_that_misses_the_standard_is_refused(
+    changes: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(MalformedError) as caught:
+        validate(a_summary(**changes))
+    assert caught.value.code == "predicate.schema"
+    assert words in caught.value.message
 
 
 def test_an_unknown_type_passes_untouched_and_says_nothing() -> None:

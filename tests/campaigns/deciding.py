@@ -72,17 +72,7 @@ class Deciding:
 
     def kill_opa(self) -> bool:
         """kill -9 of its OPA; False when there is none at this moment."""
-        for pid in opas(self._folder, parent=self._process.pid):
-            # The descriptor is of this very process, whatever becomes of its number; so look once more.
-            with suppress(ProcessLookupError):
-                descriptor = os.pidfd_open(pid)
-                try:
-                    if pid in opas(self._folder, parent=self._process.pid):
-                        signal.pidfd_send_signal(descriptor, signal.SIGKILL)
-                        return True
-                finally:
-                    os.close(descriptor)
-        return False
+        return kill_opa(self._folder, self._process.pid)
 
     def end(self) -> int:
         """Close its standard input and wait; its exit code. Kills it when it does not end."""
@@ -107,16 +97,40 @@ def environment(folder: Path) -> dict[str, str]:
 
 def opas(folder: Path, *, parent: int | None = None) -> Iterator[int]:
     """The processes with a socket in `folder`: every OPA (or what will become one) of this campaign."""
-    wanted = os.fsencode(folder) + b"/placet-opa-"
+    here, wanted = os.fsencode(folder) + b"/", b"/placet-opa-"
     for entry in Path("/proc").iterdir():
         if not entry.name.isdecimal():
             continue
         with suppress(OSError):  # it ended meanwhile
-            if wanted not in (entry / "cmdline").read_bytes():
+            line = (entry / "cmdline").read_bytes()
+            if here not in line or wanted not in line:
                 continue
             fields = (entry / "stat").read_text().rpartition(")")[2].split()
             if fields[0] != "Z" and parent in (None, int(fields[1])):
                 yield int(entry.name)
+
+
+def kill_opa(folder: Path, parent: int | None = None) -> bool:
+    """kill -9 of one OPA that has a socket in `folder` (and this parent); False when there is none at this moment."""
+    for pid in opas(folder, parent=parent):
+        # The descriptor is of this very process, whatever becomes of its number; so look once more.
+        with suppress(ProcessLookupError):
+            descriptor = os.pidfd_open(pid)
+            try:
+                if pid in opas(folder, parent=parent):
+                    signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+                    return True
+            finally:
+                os.close(descriptor)
+    return False
+
+
+def children(pid: int) -> list[int]:
+    """The processes that this one has made and not yet buried."""
+    try:
+        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except FileNotFoundError:
+        return []
 
 
 def gone(folder: Path, patience: float) -> bool:

@@ -272,6 +272,7 @@ def test_a_signature_of_another_time_is_denied(house: House) -> None:
 @pytest.mark.parametrize(
     ("proof", "code"),
     [(b"", "json.syntax"), (b"{}", "dsse.no_signature"), (story()["approval"], "dsse.no_signature")],
+    ids=["nothing", "an object", "a bundle"],
 )
 def test_a_proof_that_is_none_is_denied(house: House, proof: bytes, code: str) -> None:
     closed(house, house.ask(house.evaluator(allowing()), signed=proof), code)

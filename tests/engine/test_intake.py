@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from placet_attestations.digests import Digest
 from placet_attestations.errors import MalformedError, StoreError, UnsupportedError, VerificationError
+from placet_attestations.predicate_types import VERIFICATION_SUMMARY
 from placet_attestations.verify import VerifiedStatement, Verifier
 from placet_engine.errors import LogError
-from placet_engine.intake import Intake
+from placet_engine.intake import Intake, as_bundle
 from placet_engine.lineage.graph import trace
 from tests.builders import RULES, TEAM, a_bundle, a_digest, a_key, a_statement, a_subject, a_trust_policy
 from tests.engine.houses import ARRIVAL, MODEL, House, memory_house, signed, story
@@ -153,3 +155,65 @@ def test_a_statement_about_several_artifacts_is_found_by_each(house: House) -> N
     house.take(story()["raw"], story()["splitting"])
     for name in ("train.csv", "test.csv"):
         assert len(house.reader.about(a_digest(name)).arrived) == 1
+
+
+SUMMARY = {
+    "verifier": {"id": "https://example.org/verifier"},
+    "resourceUri": "https://example.org/gates/register",
+    "policy": {"uri": "https://example.org/policy"},
+    "verificationResult": "PASSED",
+    "verifiedLevels": ["SLSA_BUILD_LEVEL_3"],
+}
+
+
+def test_a_verification_summary_wants_a_rule_as_other_types_do(tmp_path: Path) -> None:
+    raw = a_bundle(a_statement(VERIFICATION_SUMMARY, [a_subject("model")], SUMMARY), a_key("dev"))
+    without, gate = (
+        memory_house(tmp_path),
+        {"roles": ["gate"], "types": [VERIFICATION_SUMMARY], "kinds": ["model"]},
+    )
+    with pytest.raises(VerificationError) as caught:
+        without.take(raw)
+    assert (caught.value.code, list(without.store.all())) == ("trust.role_missing", [])
+    (taken,) = memory_house(tmp_path, trust=a_trust_policy(rules=[*RULES, gate])).take(raw)
+    assert taken.new
+
+
+def envelope_of(raw: bytes) -> dict[str, object]:
+    envelope: dict[str, object] = json.loads(raw)["dsseEnvelope"]
+    return envelope
+
+
+def test_a_bare_envelope_becomes_the_bundle_of_the_key_that_signed_it(house: House) -> None:
+    bare = json.dumps(envelope_of(TRAINING), indent=1).encode()
+    (taken,) = house.take(bare)
+    (again,) = house.take(bare)
+    assert (taken.verified.signer.id, taken.new, again.new) == ("ci", True, False)
+    assert house.store.get(taken.digest) == as_bundle(bare, house.trust) == TRAINING
+    assert as_bundle(TRAINING, house.trust) is TRAINING
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"payload": "e30="}, "signature.unknown_key"),
+        ({"payload": "?"}, "dsse.base64"),
+        ({"payloadType": "text/plain"}, "dsse.payload_type"),
+        ({"signatures": []}, "dsse.no_signature"),
+        ({"signatures": [{"sig": "AA=="}, {"sig": "AA=="}]}, "bundle.signatures"),
+    ],
+)
+def test_an_envelope_that_does_not_hold_becomes_nothing(
+    house: House, changes: dict[str, object], code: str
+) -> None:
+    raw = json.dumps(envelope_of(TRAINING) | changes).encode()
+    with pytest.raises((MalformedError, VerificationError)) as caught:
+        house.take(raw)
+    assert (caught.value.code, bool(caught.value.hint), list(house.store.all())) == (code, True, [])
+
+
+def test_what_only_mentions_a_payload_type_is_no_envelope(house: House) -> None:
+    for raw in (b'["payloadType"]', b'{"x":{"payloadType":1}}'):
+        with pytest.raises(MalformedError) as caught:
+            house.take(raw)
+        assert caught.value.code == "bundle.shape"

@@ -4,19 +4,31 @@ import base64
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from placet_attestations.digests import Digest
 from placet_attestations.errors import StoreError
 from placet_attestations.limits import DEFAULT_LIMITS
+from placet_attestations.predicate_types import VERIFICATION_SUMMARY
 from placet_attestations.strictjson import dumps
 from placet_attestations.verify import verify
 from placet_engine.errors import LogError
 from placet_engine.facts import Question, build
 from placet_engine.lineage.graph import trace
 from placet_engine.lineage.reader import About
-from tests.builders import NOW, TEAM, a_bundle, a_digest, a_key, a_statement, a_subject, a_trust_policy
+from tests.builders import (
+    NOW,
+    RULES,
+    TEAM,
+    a_bundle,
+    a_digest,
+    a_key,
+    a_statement,
+    a_subject,
+    a_trust_policy,
+)
 from tests.engine.houses import (
     ARRIVAL,
     GATE,
@@ -214,3 +226,54 @@ def test_the_reader_reads_a_real_store_and_a_real_log(tmp_path: Path) -> None:
     house.take(*story().values())
     assert len(house.reader.about(MODEL).arrived) == 3
     assert house.log.verifier.vkey == LOG_KEY.verifier.vkey
+
+
+SUMMARY_RULE = {"roles": ["gate"], "types": [VERIFICATION_SUMMARY], "kinds": ["model"]}
+
+
+def a_summary(result: str) -> bytes:
+    """What a gate, the key "dev", says about the model."""
+    body = {
+        "verifier": {"id": "https://example.org/verifier"},
+        "resourceUri": "https://example.org/gates/register",
+        "policy": {"uri": "https://example.org/policy"},
+        "verificationResult": result,
+        "verifiedLevels": ["SLSA_BUILD_LEVEL_3" if result == "PASSED" else "FAILED"],
+    }
+    return a_bundle(a_statement(VERIFICATION_SUMMARY, [a_subject("model")], body), a_key("dev"))
+
+
+@pytest.mark.parametrize("result", ["PASSED", "FAILED"])
+def test_a_verification_summary_is_kept_and_read_by_no_rule(tmp_path: Path, result: str) -> None:
+    house = memory_house(tmp_path, trust=a_trust_policy(rules=[*RULES, SUMMARY_RULE]))
+    (taken,) = house.take(a_summary(result))
+    lineage = trace(MODEL, house.reader, house.trust)
+    (finding,) = lineage.findings
+    assert (finding.code, finding.statement, finding.signer) == ("predicate.unread", taken.digest, "dev")
+    assert finding.text == f"{result} for https://example.org/gates/register; kept, no rule reads it"
+    assert (lineage.statements, lineage.artifacts[MODEL].kinds) == ({}, ())
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"rules": RULES}, "trust.role_missing"),
+        ({"revoked": [{"signer": "dev", "from": "always"}]}, "trust.signer_revoked"),
+        ({"signers": [*TEAM[:4], {**TEAM[4], "valid": {"until": "2026-01-01"}}]}, "trust.signer_expired"),
+    ],
+)
+def test_a_summary_that_may_not_be_here_any_more_is_told_so(
+    tmp_path: Path, changes: dict[str, Any], code: str
+) -> None:
+    before = a_trust_policy(rules=[*RULES, SUMMARY_RULE])
+    after = a_trust_policy(**{"rules": [*RULES, SUMMARY_RULE], **changes})
+    house = memory_house(tmp_path, trust=before)
+    house.take(a_summary("PASSED"))
+    assert codes(replace(house.reader, trust=after).about(MODEL)) == [code]
+
+
+def test_a_summary_without_an_arrival_is_a_finding_as_others_are(tmp_path: Path) -> None:
+    house = memory_house(tmp_path, trust=a_trust_policy(rules=[*RULES, SUMMARY_RULE]))
+    raw = a_summary("PASSED")
+    shelves(house).put(raw, verify(raw, house.trust))
+    assert codes(house.reader.about(MODEL)) == ["evidence.unrecorded"]

@@ -82,7 +82,7 @@ def test_json_has_everything_and_is_stable() -> None:
     training = document["statements"][TRAINING.digest]
     assert (training["type"], training["signer"], training["principal"]) == ("training", "ci", "ci")
     assert training["subjects"] == [MODEL]
-    assert training["since"] == "2026-11-23T20:30:00+00:00"
+    assert training["since"] == "2026-11-23T20:30:00Z"
     assert document["findings"][0]["code"] == "evidence.unrecorded"
     assert (document["cycle"], document["truncated"]) == ([], False)
 

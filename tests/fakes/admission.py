@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from placet_api.admission.port import Judged, Question, Ruling
@@ -16,11 +16,14 @@ from placet_engine.errors import LogError
 class MemoryJudge:
     """Allows the digests in `admitted`; `running` names those admitted before in any environment.
 
-    `failure` is raised by `judge`, `log_failure` by `note`; with `hangs` no question is ever answered.
+    `remembered` are answered without a question. `failure` is raised by `judge`, `log_failure` by `note`; with `hangs`
+    no question is ever answered.
     """
 
     admitted: set[str] = field(default_factory=set)
     running: set[str] = field(default_factory=set)
+    remembered: set[str] = field(default_factory=set)
+    names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     failure: Exception | None = None
     log_failure: LogError | None = None
@@ -37,7 +40,22 @@ class MemoryJudge:
             await asyncio.Event().wait()
         return Ruling(tuple(self._one(question, digest) for digest in question.digests), "revision-1")
 
-    async def note(self, record: Mapping[str, Any]) -> str:
+    def recall(self, question: Question) -> Ruling | None:
+        """The answers to the digests in `remembered`, when all of them are."""
+        if not question.digests or not self.remembered.issuperset(question.digests):
+            return None
+        again = (replace(self._one(question, digest), repeated=True) for digest in question.digests)
+        return Ruling(tuple(again), "revision-1")
+
+    async def called(self, names: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
+        """What `names` says; errors as `judge`."""
+        if self.failure is not None:
+            raise self.failure
+        if self.hangs:
+            await asyncio.Event().wait()
+        return {name: self.names[name] for name in names if name in self.names}
+
+    async def note(self, record: Mapping[str, Any], by: float) -> str:
         """Keep it, and give its place."""
         if self.log_failure is not None:
             raise self.log_failure

@@ -17,7 +17,17 @@ from placet_attestations.digests import Digest
 from placet_engine.errors import LogError
 from placet_engine.log.batch import plan
 from placet_engine.log.entry import Draft, Entry, Payload
-from placet_engine.log.store import EMPTY_HEAD, Committed, Filters, Head, LogReader, Reserved, Seal, Stray
+from placet_engine.log.store import (
+    EMPTY_HEAD,
+    Changes,
+    Committed,
+    Filters,
+    Head,
+    LogReader,
+    Reserved,
+    Seal,
+    Stray,
+)
 
 
 class MemoryLogStore:
@@ -58,6 +68,10 @@ class MemoryLogStore:
         with self._lock:
             frozen = self._copy()
         yield frozen
+
+    @contextmanager
+    def follow(self) -> Iterator[LogReader]:
+        yield self
 
     def close(self) -> None:
         self.closed = True
@@ -105,6 +119,12 @@ class MemoryLogStore:
     def reservations(self, start: int, stop: int) -> tuple[Reserved, ...]:
         made = [reserved for reserved in self._reserved.values() if start <= reserved.index < stop]
         return tuple(sorted(made, key=lambda reserved: (reserved.index, reserved.key)))
+
+    def changes(self, start: int, limit: int) -> Changes:
+        new = self.entries(start, 1 << 62)[:limit]
+        size = new[-1].index + 1 if new else start
+        bundles = tuple(entry.columns.evidence for entry in new if entry.columns.evidence is not None)
+        return Changes(size, bundles, self.reservations(start, size))
 
     def stray(self, size: int) -> Stray | None:
         for table, indexes in (("entry", self._entries), ("payload", self._payloads)):

@@ -22,6 +22,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from placet_api import logbook, showing, verifying
 from placet_api.errors import HOUSE_ERRORS, DoorError, HouseError, UsageError
+from placet_api.gate_key import gate_signer, sign_summary
 from placet_api.lookup import AdmittedNames
 from placet_api.project import open_project
 from placet_api.wiring import House, open_house
@@ -220,8 +221,12 @@ def _decide(house: House, asked: dict[str, Any]) -> Answer:
         dry_run=asked.get("dry_run", False),
         actor=ACTOR,
     )
+    signer = gate_signer(house) if asked.get("summary") else None
     made = house.evaluator.decide(request)
-    return as_answer({"decision": made.decision.body, "entry": made.index, "receipt": made.receipt.decode()})
+    told = {"decision": made.decision.body, "entry": made.index, "receipt": made.receipt.decode()}
+    return as_answer(
+        told if signer is None else told | {"summary": sign_summary(house, made, signer).decode()}
+    )
 
 
 def _take_in(house: House, raw: bytes) -> Answer:

@@ -14,6 +14,7 @@ from tests.kubernetes.binaries import Binaries
 from tests.tls import Authority, Leaf
 
 LOOPBACK: Final = "127.0.0.1"
+AUDIT: Final = "audit.log"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,23 @@ def apiserver_command(
         f"--service-account-key-file={identities.accounts.cert}",
         f"--service-account-signing-key-file={identities.accounts.key}",
         *flags,
+    ]
+
+
+def audit_flags(folder: Path) -> list[str]:
+    """Flags by which kube-apiserver writes down who asked for what about Pods: a line of JSON each in `AUDIT`."""
+    policy = {
+        "apiVersion": "audit.k8s.io/v1",
+        "kind": "Policy",
+        "omitStages": ["RequestReceived"],
+        "rules": [{"level": "Metadata", "resources": [{"group": "", "resources": ["pods"]}]}],
+    }
+    path = folder / "audit-policy.json"
+    path.write_text(json.dumps(policy), encoding="utf-8")
+    return [
+        f"--audit-policy-file={path}",
+        f"--audit-log-path={folder / AUDIT}",
+        "--audit-log-mode=blocking-strict",
     ]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.kubernetes.apiserver import audit_flags
 from tests.kubernetes.control_plane import ControlPlane, control_plane
 from tests.kubernetes.objects import make_namespace
 
@@ -16,7 +17,8 @@ _NUMBERS = itertools.count(1)
 @pytest.fixture(scope="session")
 def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """The shared control plane: a test that uses it belongs to the group "kubernetes"."""
-    with control_plane(tmp_path_factory.mktemp("plane")) as running:
+    folder = tmp_path_factory.mktemp("plane")
+    with control_plane(folder, audit_flags(folder)) as running:
         yield running
 
 

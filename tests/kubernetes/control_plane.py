@@ -30,10 +30,10 @@ from tests.kubernetes.apiserver import (
 )
 from tests.kubernetes.binaries import Binaries, binaries
 from tests.kubernetes.child import Child
+from tests.kubernetes.kubectl import Kubectl
 from tests.tls import Authority
 
 _STARTING: Final = 60.0  # seconds; two or three are usual
-_KUBECTL: Final = 60.0
 _ATTEMPTS: Final = 3
 
 
@@ -68,23 +68,10 @@ class ControlPlane:
     def kubectl(
         self, *args: str, input: str | None = None, check: bool = False
     ) -> subprocess.CompletedProcess[str]:
-        """Run kubectl; with `check` an exit code other than 0 is an AssertionError with kubectl's words.
-
-        Others speak with `--as NAME --as-group GROUP`, which RBAC then judges.
-        """
-        done = subprocess.run(
-            [str(self.programs.kubectl), f"--kubeconfig={self.kubeconfig}", *args],
-            # What it learns about the server it keeps below HOME, and that is ours alone.
-            env={"HOME": str(self.folder)},
-            input=input,
-            capture_output=True,
-            text=True,
-            timeout=_KUBECTL,
-            check=False,
+        """Run kubectl as the administrator, as `Kubectl.run` does."""
+        return Kubectl(self.programs.kubectl, self.kubeconfig, self.folder).run(
+            *args, input=input, check=check
         )
-        if check and done.returncode != 0:
-            raise AssertionError(f"kubectl {' '.join(args)}: exit code {done.returncode}\n{done.stderr}")
-        return done
 
 
 @contextlib.contextmanager

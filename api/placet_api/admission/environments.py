@@ -52,7 +52,7 @@ def _wrong(message: str, where: str) -> ConfigurationError:
         CODE,
         message,
         where=where,
-        hint="a row looks like {namespaces: [shop, shop-*], environment: prod}; cluster is optional",
+        hint="a row looks like {namespaces: [shop, shop-*], environment: production}; cluster is optional",
     )
 
 
@@ -82,4 +82,4 @@ def _pattern(text: object, where: str) -> re.Pattern[str]:
 def _name(value: object, where: str) -> str:
     if isinstance(value, str) and _ENVIRONMENT.fullmatch(value):
         return value
-    raise _wrong("environment is the name of an environment, such as prod", where)
+    raise _wrong("environment is the name of an environment, such as production", where)

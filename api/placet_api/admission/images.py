@@ -7,7 +7,7 @@ images cannot be read is an error, and so a denial: what is not seen is not judg
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final, Literal
 
@@ -40,21 +40,29 @@ _LISTS: Final[tuple[tuple[str, Kind], ...]] = (
     ("ephemeralContainers", "ephemeral"),
 )
 
+_COUNTED: Final = frozenset({"finalizers", "generation", "managedFields", "resourceVersion"})
+
 
 class Exempt(Enum):
     """Why a review is allowed without looking at images: nothing that runs is written by it."""
 
     OPERATION = "the operation writes no images"
     SUBRESOURCE = "the subresource holds no images"
+    FINALIZERS = "the update takes finalizers away, and changes nothing else"
 
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """One image as the object names it; `where` is its place, such as `spec.containers[0] "app"`."""
+    """One image as the object names it.
+
+    `where` is its place in words, such as `spec.containers[0] "app"`; `pointer` is the JSON pointer of its text
+    (RFC 6901).
+    """
 
     where: str
     kind: Kind
     text: str
+    pointer: str = field(default="", compare=False)
 
 
 def exempt(review: Review) -> Exempt | None:
@@ -63,7 +71,33 @@ def exempt(review: Review) -> Exempt | None:
         return Exempt.OPERATION
     if review.subresource not in {"", EPHEMERAL}:
         return Exempt.SUBRESOURCE
+    if _lets_go(review):
+        return Exempt.FINALIZERS
     return None
+
+
+def _lets_go(review: Review) -> bool:
+    """Whether an update takes finalizers away and changes nothing else: nothing is started by that.
+
+    Judged, what is refused could never be deleted, and a Job whose image was revoked could never end: its controller
+    takes a finalizer off each finished Pod. What changes besides is judged like any other update.
+    """
+    old, new = review.old_object, review.object
+    if review.operation != "UPDATE" or review.subresource or old is None or new is None:
+        return False
+    before, after = old.get("metadata"), new.get("metadata")
+    if not isinstance(before, dict) or not isinstance(after, dict):
+        return False
+    held, left = before.get("finalizers") or [], after.get("finalizers") or []
+    if not isinstance(held, list) or not isinstance(left, list) or len(left) >= len(held):
+        return False
+    return all(name in held for name in left) and _lasting(old, before) == _lasting(new, after)
+
+
+def _lasting(tree: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """An object without its status, its finalizers, and what the API server counts by itself."""
+    kept = {name: value for name, value in metadata.items() if name not in _COUNTED}
+    return {**tree, "metadata": kept, "status": None}
 
 
 def images(review: Review, paths: Paths) -> tuple[Image, ...]:
@@ -105,7 +139,9 @@ def _all(review: Review, paths: Paths, tree: Mapping[str, Any] | None) -> Iterat
     elif key in paths.by_kind:
         for path in paths.by_kind[key]:
             for where, value in values(tree, path, review.uid):
-                yield Image(where, "container", _image_text(review, value, where))
+                # The names of a path are letters, digits, _ and -: nothing in them has to be escaped.
+                pointer = "/" + where.replace("]", "").replace("[", "/").replace(".", "/")
+                yield Image(where, "container", _image_text(review, value, where), pointer)
     else:
         name = f"{review.kind} of {review.group or 'the core group'}"
         raise UnknownKindError(
@@ -126,21 +162,22 @@ def _in_pod(review: Review, tree: Mapping[str, Any] | None, path: tuple[str, ...
     if not spec.get("containers"):
         raise _malformed(review, f"{place} has no containers")
     for key, kind in _LISTS:
-        for where, item in _items(review, spec, place, key):
-            yield Image(where, kind, _image_text(review, item.get("image"), where))
-    for where, item in _items(review, spec, place, "volumes"):
+        for where, pointer, item in _items(review, spec, place, key):
+            yield Image(where, kind, _image_text(review, item.get("image"), where), f"{pointer}/image")
+    for where, pointer, item in _items(review, spec, place, "volumes"):
         source = item.get("image")
         if source is None:
             continue
         if not isinstance(source, dict):
             raise _malformed(review, f"{where} has an image that is no image volume")
-        yield Image(where, "volume", _image_text(review, source.get("reference"), where))
+        text = _image_text(review, source.get("reference"), where)
+        yield Image(where, "volume", text, f"{pointer}/image/reference")
 
 
 def _items(
     review: Review, spec: Mapping[str, Any], place: str, key: str
-) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The items of one list with their places; a list that is absent or null has none."""
+) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """The items of one list with their places and pointers; a list that is absent or null has none."""
     items = spec.get(key)
     if items is None:
         return
@@ -151,7 +188,8 @@ def _items(
         if not isinstance(item, dict):
             raise _malformed(review, f"{where} is not an object")
         name = item.get("name")
-        yield (f'{where} "{name}"' if isinstance(name, str) else where), item
+        pointer = f"/{place.replace('.', '/')}/{key}/{index}"
+        yield (f'{where} "{name}"' if isinstance(name, str) else where), pointer, item
 
 
 def _image_text(review: Review, value: object, where: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -52,8 +52,19 @@ class AdmissionJudge(Protocol):
         """Judge all digests of one object. Raises any error of the house; `BusyError` when it is full."""
         ...
 
-    async def note(self, record: Mapping[str, Any]) -> str:
-        """Write what is about to be answered into the log; the entry's id. Raises `LogError` when it cannot."""
+    def recall(self, question: Question) -> Ruling | None:
+        """The answers to this question that may be given again, each `repeated`; None when one has to be judged."""
+        ...
+
+    async def called(self, names: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
+        """By name: the digests that admitted statements call so, and of which kind they are; errors as `judge`."""
+        ...
+
+    async def note(self, record: Mapping[str, Any], by: float) -> str:
+        """Write what is about to be answered into the log; the entry's id.
+
+        Raises `LogError` when it cannot, `TimeoutError` when it could not before `by`.
+        """
         ...
 
 

@@ -53,7 +53,7 @@ def parse(text: str) -> Reference:
         raise _malformed("what stands after @ is no digest")
     if _DIGEST.fullmatch(digest) is None:
         raise ImageError(
-            "image.digest_algorithm", "only a digest of sha256: and 64 lower-case hex digits is taken"
+            "image.digest_algorithm", "pin it by a digest of sha256: and 64 lower-case hex digits"
         )
     return Reference(name, tag, digest)
 
@@ -69,7 +69,7 @@ def _name_and_tag(text: str) -> tuple[str, str | None]:
     if not colon:
         return text, None
     if _TAG.fullmatch(tag) is None:
-        raise _malformed("its tag is none")
+        raise _malformed("its tag has letters that no tag has")
     return f"{head}{slash}{last}", tag
 
 
@@ -81,11 +81,11 @@ def _check_name(name: str) -> None:
     first, slash, path = name.partition("/")
     if slash and _is_host(first):
         if _HOST.fullmatch(first) is None:
-            raise _malformed("its host is none")
+            raise _malformed("its host has letters that no host has")
     else:
         path = name
     if not all(_COMPONENT.fullmatch(part) for part in path.split("/")):
-        raise _malformed("its name is none")
+        raise _malformed("its name has letters that no repository has")
 
 
 def _is_host(part: str) -> bool:

@@ -11,10 +11,9 @@ import json
 import logging
 import re
 import time
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import parse_qs
 
 from placet_api.admission.deciding import Decider, Outcome, denied
 from placet_api.admission.environments import Environments
@@ -23,6 +22,7 @@ from placet_api.admission.port import AdmissionJudge, Rates
 from placet_api.admission.review import (
     MAX_BYTES,
     MalformedReviewError,
+    Review,
     ReviewError,
     TooLargeError,
     decode,
@@ -37,11 +37,14 @@ Send = Callable[[Message], Awaitable[None]]
 Ready = Callable[[], Awaitable[Mapping[str, str]]]
 
 PATH: Final = "/v1/admission/validate"
+MUTATE: Final = "/v1/admission/mutate"
 DEFAULT_SECONDS: Final = 5.0
 MAX_SECONDS: Final = 30.0
 _MARGIN_SECONDS: Final = 0.2
 _MARGIN_PART: Final = 0.1
-_TIMEOUT = re.compile(r"([0-9]{1,4})s", re.ASCII)
+_TIMEOUT = re.compile(rb"(?:^|&)timeout=([0-9]{1,4})s(?:&|$)")
+
+_LATE: Final = denied("admission.deadline", "Placet could not judge this in time", "try again")
 
 _log = logging.getLogger(__name__)
 
@@ -62,8 +65,7 @@ class _Call:
 
 def seconds(query: bytes) -> float:
     """Seconds that the API server waits (`timeout=5s`), less a margin of 0.2 s or a tenth for the way back."""
-    values = parse_qs(query.decode("ascii", "replace")).get("timeout", [])
-    found = _TIMEOUT.fullmatch(values[0]) if values else None
+    found = _TIMEOUT.search(query)
     given = min(max(float(found.group(1)), 1.0), MAX_SECONDS) if found else DEFAULT_SECONDS
     return given - max(_MARGIN_SECONDS, given * _MARGIN_PART)
 
@@ -113,7 +115,7 @@ class Webhook:
             await self._get(scope, send)
 
     async def _get(self, scope: Mapping[str, Any], send: Send) -> None:
-        if scope["path"] == PATH:
+        if scope["path"] in (PATH, MUTATE):
             await _respond(send, 405, b'{"error":"POST an AdmissionReview"}')
         elif scope["method"] not in {"GET", "HEAD"} or scope["path"] not in {"/healthz", "/readyz"}:
             await _respond(send, 404, b'{"error":"there is nothing here"}')
@@ -134,7 +136,7 @@ class Webhook:
     async def _post(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         call = _Call(self._clock() + seconds(scope.get("query_string", b"")))
         try:
-            outcome = await self._in_time(call, scope, receive)
+            outcome = await self._outcome(call, scope, receive)
         except _GoneError:
             return
         except ReviewError as error:
@@ -147,13 +149,34 @@ class Webhook:
             outcome = denied("admission.failed", "Placet could not judge this; its own log says why")
         uid = call.uid or find_uid(bytes(call.body))
         body = review_answer(
-            uid, outcome.allowed, outcome.message, outcome.code, outcome.warnings, outcome.audit
+            uid,
+            outcome.allowed,
+            outcome.message,
+            outcome.code,
+            outcome.warnings,
+            outcome.audit,
+            outcome.patch,
         )
         await _respond(send, 200, body, close=call.close)
 
-    async def _in_time(self, call: _Call, scope: Mapping[str, Any], receive: Receive) -> Outcome:
+    async def _outcome(self, call: _Call, scope: Mapping[str, Any], receive: Receive) -> Outcome:
+        """Read, and answer from what is known; what has to be judged gets a task that the deadline ends."""
+        try:
+            async with asyncio.timeout(max(0.0, call.by - self._clock())):
+                await self._read(call, receive)
+            review = self._review(call, scope)
+            if scope["path"] == MUTATE:
+                return await self._in_time(call, self._decider.pin(review))
+            case = self._decider.read(review, call.by)
+            if case.outcome is not None:
+                return await self._decider.decide(case, call.by)
+            return await self._in_time(call, self._decider.decide(case, call.by))
+        except TimeoutError:
+            return _LATE
+
+    async def _in_time(self, call: _Call, work: Coroutine[Any, Any, Outcome]) -> Outcome:
         """The outcome, or a denial at the deadline, also when what is late does not let itself be stopped."""
-        task = asyncio.ensure_future(self._work(call, scope, receive))
+        task = asyncio.ensure_future(work)
         try:
             done, _ = await asyncio.wait({task}, timeout=max(0.0, call.by - self._clock()))
         except asyncio.CancelledError:
@@ -167,17 +190,18 @@ class Webhook:
         self._late.add(task)
         task.add_done_callback(self._forget)
         task.cancel()
-        return denied("admission.deadline", "Placet could not judge this in time", "try again")
+        return _LATE
 
     def _forget(self, task: asyncio.Task[Outcome]) -> None:
         self._late.discard(task)
         if not task.cancelled() and task.exception() is not None:
             _log.warning("an admission review failed after its deadline", exc_info=task.exception())
 
-    async def _work(self, call: _Call, scope: Mapping[str, Any], receive: Receive) -> Outcome:
-        await self._read(call, receive)
-        if scope["path"] != PATH:
-            raise MalformedReviewError("admission.path", f"admission reviews are taken at {PATH}")
+    def _review(self, call: _Call, scope: Mapping[str, Any]) -> Review:
+        if scope["path"] not in (PATH, MUTATE):
+            raise MalformedReviewError(
+                "admission.path", f"admission reviews are taken at {PATH} and {MUTATE}"
+            )
         if not _is_json(scope):
             raise MalformedReviewError("admission.media_type", "a review is application/json")
         review = decode(bytes(call.body), max_bytes=self._max_bytes)
@@ -185,7 +209,7 @@ class Webhook:
         if self._rates is not None:
             # After the uid is known: a denial without it would be a failed call.
             self._rates.take(self._actor)
-        return await self._decider.decide(review, call.by)
+        return review
 
     async def _read(self, call: _Call, receive: Receive) -> None:
         while True:

@@ -63,8 +63,7 @@ def _block(item: Refused) -> str:
     if len(item.reasons) > _REASONS:
         lines.append(f"  … and {len(item.reasons) - _REASONS} more reasons")
     if item.decision is not None:
-        name = _cut(item.decision, _WHERE)
-        lines.append(f"  decision {name}: `placet log show {name}` says what is missing")
+        lines.append(f"  the decision, and what is missing:  placet log show {_cut(item.decision, _WHERE)}")
     return "\n".join(lines)
 
 

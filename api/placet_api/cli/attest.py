@@ -65,7 +65,7 @@ def command(
     from placet_api.signing import signer_named
     from placet_api.wiring import open_house
 
-    project = call.project()
+    project = call.kept_here("attest")
     with open_house(project) as house:
         subject = house.resolve(artifact, reading=False, expect=expect)
         taken = house.sign_and_take_in(from_file(kind, subject, file), signer_named(project, signer))

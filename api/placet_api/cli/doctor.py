@@ -15,6 +15,8 @@ from placet_api.errors import USAGE
 def command(call: Call, as_json: bool) -> int:
     """Print every setting with its source, the OPA in use with its digest, and what does not work. Secrets are hidden.
 
+    Where a service keeps evidence and log (server), it is asked whether it is there and knows this caller.
+
     Exit 0 when all is well, 2 when something is wrong.
 
     \b
@@ -23,7 +25,7 @@ def command(call: Call, as_json: bool) -> int:
     """
     from placet_api.diagnosis import diagnose
 
-    report = diagnose(call.anywhere())
+    report = diagnose(call.anywhere(), call.variables, in_ci=call.in_ci)
     if as_json:
         echo_json(report.as_json())
     else:

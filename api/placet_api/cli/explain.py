@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from placet_api.cli.context import Call
-from placet_api.drafting import describe, type_uri
+from placet_api.drafting import describe, fields_of, type_uri
 from placet_api.errors import UsageError
 
 
@@ -20,10 +20,17 @@ def explain_type(call: Call, kind: str) -> None:
         )
     click.echo(f"{kind}  {type_uri(kind)}")
     click.echo(f"  {schema.get('description', '')}")
-    for name, need, words in describe(schema):
+    for name, need, words in describe(fields_of(schema, kind)):
         click.echo(f"  {name:<28} {need:<9} {words}")
-    from placet_api.policies import rules_reading
+    from placet_api.policies import rules_reading, unwaivable
 
+    if kind == "waiver":
+        never = ", ".join((*unwaivable(call.anywhere()), "policy.*"))
+        click.echo(
+            "no rule asks for it: it sets aside the rule that scope.rule names, where a gate takes waivers"
+        )
+        click.echo(f"  never set aside: {never}")
+        return
     reading = rules_reading(call.anywhere(), kind)
     click.echo("rules that read it:" if reading else "no rule asks for it")
     for code, title in reading:

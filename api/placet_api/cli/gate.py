@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from placet_api.gating import Asking
     from placet_api.report.shown import Shown
 
-FORMATS = ("text", "json", "markdown", "junit", "sarif", "github")
+FORMATS = ("text", "json", "markdown", "junit", "sarif", "github", "vsa")
 
 
 @click.command()
@@ -33,14 +34,14 @@ FORMATS = ("text", "json", "markdown", "junit", "sarif", "github")
     "outputs",
     multiple=True,
     metavar="FORMAT[=PATH]",
-    help="text, json, markdown, junit, sarif or github; repeatable.",
+    help="text, json, markdown, junit, sarif, github or vsa; repeatable.",
 )
 @click.option(
     "--anchors", metavar="DIGEST", help="What all trust anchors together must be (placet trust digest)."
 )
 @click.option("--at", metavar="TIME", help="Decide as of this time: a dry run by definition.")
 @click.option("--dry-run", is_flag=True, help="Decide and log, but use nothing up.")
-@click.option("--fail-on-warn", is_flag=True, help="Exit 4 when it is allowed with warnings.")
+@click.option("--fail-on-warn", is_flag=True, help="Exit 4 when it is allowed with warnings or waivers.")
 @signer_option
 @expect_option
 @pass_call
@@ -62,12 +63,13 @@ def command(
     With --server a service is asked: its evidence, its policy, its log.
 
     Exit codes: 0 allow, 1 deny, 2 wrong call or configuration, 3 could not evaluate (closed), 4 allowed with warnings
-    (only with --fail-on-warn).
+    or waivers (only with --fail-on-warn).
 
     \b
     Examples:
       placet gate promote/production model.joblib
       placet gate promote/production model.joblib --output json=decision.json --output junit=placet.xml
+      placet gate promote/production model.joblib --output text --output vsa=model.vsa.sigstore.json
     """
     from placet_api.gating import Asking
 
@@ -82,12 +84,13 @@ def command(
         dry_run=dry_run,
         anchors=anchors,
         in_ci=call.in_ci,
+        summary=any(form == "vsa" for form, _ in wanted),
     )
     shown = _ask(call, asking)
     for form, path in wanted:
         _write(form, path, shown)
     if any(form == "github" for form, _ in wanted):
-        _summarize(call, shown)
+        _tell_github(call, shown)
     if shown.trouble is not None:
         click.echo(f"placet: {shown.trouble}", err=True)
     if not shown.allowed:
@@ -106,16 +109,15 @@ def _ask(call: Call, asking: Asking) -> Shown:
         return ask(house, asking)
 
 
-def _summarize(call: Call, shown: Shown) -> None:
-    """GitHub's page of the job; that it cannot be written changes no verdict."""
-    page = call.variables.get("GITHUB_STEP_SUMMARY")
-    if not page:
-        return
-    from placet_api.report.github import append_summary
+def _tell_github(call: Call, shown: Shown) -> None:
+    """GitHub's page of the job and the step's outputs; that they cannot be written changes no verdict."""
+    from placet_api.report.github import append_outputs, append_summary
 
-    trouble = append_summary(Path(page), shown)
-    if trouble is not None:
-        click.echo(f"placet: {trouble}", err=True)
+    for variable, append in (("GITHUB_STEP_SUMMARY", append_summary), ("GITHUB_OUTPUT", append_outputs)):
+        file = call.variables.get(variable)
+        trouble = append(Path(file), shown) if file else None
+        if trouble is not None:
+            click.echo(f"placet: {trouble}", err=True)
 
 
 def _outputs(texts: tuple[str, ...]) -> list[tuple[str, Path | None]]:
@@ -125,6 +127,14 @@ def _outputs(texts: tuple[str, ...]) -> list[tuple[str, Path | None]]:
             "usage.output",
             "only one output can have standard output",
             hint="give the others a file:  --output text --output junit=placet.xml",
+        )
+    files = [os.path.realpath(path) for _, path in wanted if path is not None]
+    if twice := sorted({file for file in files if files.count(file) > 1}):
+        raise UsageError(
+            "usage.output",
+            "two outputs name the same file, and one would write over the other",
+            where=twice[0],
+            hint="give each a file of its own",
         )
     return wanted
 
@@ -138,7 +148,8 @@ def _output(text: str) -> tuple[str, Path | None]:
     if equals and not path:
         raise UsageError("usage.output", f"--output {form}= names no file", hint=f"write {form}=PATH")
     if equals and not Path(path).parent.is_dir():
-        raise UsageError("usage.output", "there is no such folder", where=path, hint="make it first")
+        folder = str(Path(path).parent)
+        raise UsageError("usage.output", "there is no such folder", where=folder, hint="make it first")
     return form, Path(path) if equals else None
 
 
@@ -147,7 +158,7 @@ def _write(form: str, path: Path | None, shown: Shown) -> None:
 
     text = render(form, shown, colour=path is None and colour())
     if path is None:
-        click.echo(text, nl=False)
+        click.echo(text, nl=not text.endswith("\n"))
         return
     try:
         path.write_text(text, encoding="utf-8")

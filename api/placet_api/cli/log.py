@@ -107,6 +107,10 @@ def _print(found: list[dict[str, Any]], as_json: bool) -> int:
 
 def _line(row: dict[str, Any]) -> str:
     where = f"{row['entry']:>6}  {str(row['time'])[:19]}Z"
+    if row["type"] == "admission":
+        dry = " (dry run)" if row.get("dryRun") else ""
+        place = row.get("environment") or "-"
+        return f"{where}  {row['verdict']:<5}{dry}  admission  {place}  {row['id']}  {row.get('code') or ''}"
     if row["type"] != "decision":
         return f"{where}  {row['type']}  {row.get('bundle') or row.get('id') or row.get('why') or ''}"
     reasons = ", ".join(row["reasons"]) if isinstance(row["reasons"], list) else ""
@@ -166,21 +170,22 @@ def show(call: Call, decision: str, form: str, facts: bool) -> int:
 def verify(call: Call, log_key: str | None, as_json: bool) -> int:
     """Recompute the whole log: every leaf, node, signature, commitment and index column; name the first divergence.
 
+    With --server: every entry and tile that the service hands out, under the key that you bring, and against the head
+    that was kept here the last time.
+
     \b
     Example:
       placet log verify
     """
-    from placet_api.logbook import audit
+    project, remote = call.reach()
+    if remote is None:
+        from placet_api.logbook import audit
 
-    project = call.anywhere()
-    if project.settings.optional("server") is not None:
-        raise UsageError(
-            "log.not_remote",
-            "a log is recomputed where its store is, and this one is kept by a service",
-            where=project.settings.sources["server"],
-            hint="check single decisions from here:  placet log check RECEIPT --log-key VKEY",
-        )
-    report = audit(call.project(), log_key)
+        report = audit(project, log_key)
+    else:
+        from placet_api.client.remote_log import audit_service
+
+        report = audit_service(remote.connection, project, log_key, in_ci=call.in_ci)
     if as_json:
         echo_json(report.as_json())
     else:

@@ -57,6 +57,21 @@ class Lazy(click.Group):
         command: click.Command = importlib.import_module(f"placet_api.cli.{COMMANDS[cmd_name][0]}").command
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click's, with the command that was meant when one is near."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            import difflib
+
+            close = difflib.get_close_matches(args[0], list(COMMANDS), n=1)
+            if not close:
+                raise
+            words = f"{error.message.rstrip('.')}. Did you mean {close[0]}?"
+            raise click.UsageError(words, ctx) from error
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command. A reader that goes away (placet … | head) is no verdict; click would make it one, exit 1."""
         try:
@@ -82,7 +97,7 @@ def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 @click.command(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.option("--store", metavar="URL", help="Where evidence and the log live (sqlite:///PATH).")
 @click.option("--trust", metavar="FILE", help="The trust policy.")
-@click.option("--policies", metavar="DIR", help="A policy folder instead of the shipped one.")
+@click.option("--policies", metavar="PATH", help="A policy folder or bundle instead of the shipped one.")
 @click.option("--settings", metavar="FILE", help="Settings laid over the policy set's own.")
 @click.option("--opa", "opa_path", metavar="FILE", help="Another OPA binary.")
 @click.option(

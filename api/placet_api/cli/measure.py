@@ -55,7 +55,7 @@ def splits(
     from placet_api.wiring import open_house
 
     files = {"train": train, "test": test} | ({} if validation is None else {"validation": validation})
-    with open_house(call.project()) as house:
+    with open_house(call.kept_here("measure splits")) as house:
         outcome = measure_splits(files, clock=house.clock, group=group, label=label, ignore=ignore)
     _sign(call, outcome, signer)
     return 0
@@ -100,7 +100,7 @@ def evaluation(
     from placet_api.measuring import evaluation as measure_evaluation
     from placet_api.wiring import open_house
 
-    with open_house(call.project()) as house:
+    with open_house(call.kept_here("measure evaluation")) as house:
         outcome = measure_evaluation(
             model,
             labels,

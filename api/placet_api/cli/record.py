@@ -80,7 +80,7 @@ def command(
     from placet_api.signing import signer_named
     from placet_api.wiring import open_house
 
-    project = call.project()
+    project = call.kept_here("record")
     key = signer_named(project, signer)
     recorded = Step(
         step,

@@ -25,10 +25,10 @@ def command() -> None:
 
 
 @contextmanager
-def _tokens(call: Call) -> Iterator[TokenStore]:
+def _tokens(call: Call, verb: str) -> Iterator[TokenStore]:
     from placet_api.http.tokens import TokenStore
 
-    tokens = TokenStore(call.project().database())
+    tokens = TokenStore(call.kept_here(f"token {verb}").database())
     try:
         yield tokens
     finally:
@@ -55,7 +55,7 @@ def new(call: Call, principal: str, roles: tuple[str, ...], days: float) -> int:
     Example:
       placet token new ci@example.org --role submitter --role gate --days 30
     """
-    with _tokens(call) as tokens:
+    with _tokens(call, "new") as tokens:
         token, record = tokens.new(principal, roles, days, datetime.now(UTC))
     click.echo(token)
     words = f"token {record.id} of {record.principal}: {', '.join(record.roles)}, until {record.expires}"
@@ -73,7 +73,7 @@ def list_(call: Call, as_json: bool) -> int:
     Example:
       placet token list
     """
-    with _tokens(call) as tokens:
+    with _tokens(call, "list") as tokens:
         found = tokens.all()
     if as_json:
         echo_json([asdict(record) for record in found])
@@ -94,7 +94,7 @@ def revoke(call: Call, name: str) -> int:
     Example:
       placet token revoke 3f9a0c12d4e5
     """
-    with _tokens(call) as tokens:
+    with _tokens(call, "revoke") as tokens:
         tokens.revoke(name, datetime.now(UTC))
     click.echo(f"revoked {name}", err=True)
     return 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
+
 import click
 
 from placet_api.cli.context import Call, echo_json, pass_call
@@ -12,6 +14,10 @@ from placet_api.errors import UsageError
 @click.group()
 def command() -> None:
     """Check, explain and pin the trust policy."""
+
+
+def _counted(items: Sized, word: str) -> str:
+    return f"{len(items)} {word}{'' if len(items) == 1 else 's'}"
 
 
 @command.command()
@@ -30,7 +36,8 @@ def check(call: Call) -> int:
     path = project.path("trust")
     trust = load_trust(path)
     click.echo(
-        f"{path.name}: valid; {len(trust.signers)} signers, {len(trust.rules)} rules, {len(trust.revoked)} revocations"
+        f"{path.name}: valid; {_counted(trust.signers, 'signer')}, {_counted(trust.rules, 'rule')}, "
+        f"{_counted(trust.revoked, 'revocation')}"
     )
     for signer in trust.signers:
         if not trust.explain(signer=signer.id):
@@ -108,7 +115,7 @@ def digest(call: Call, as_json: bool) -> int:
     """
     from placet_api.wiring import open_house
 
-    with open_house(call.project()) as house:
+    with open_house(call.house_project()) as house:
         anchors = house.anchors
     if as_json:
         echo_json({**anchors.as_json(), "digest": anchors.digest})

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 def command(call: Call, what: str, as_json: bool) -> int:
     """Check signatures, identity and trust of a bundle file, or of every statement held about an artifact.
 
+    A file of bundles is known by what stands in it; every other file is an artifact.
+
     Exit 0 when everything counts, 1 when something does not, or when nothing is held.
 
     \b
@@ -44,11 +46,12 @@ def command(call: Call, what: str, as_json: bool) -> int:
 
 
 def _rows(call: Call, what: str) -> list[Row]:
+    from placet_api.bundle_files import holds_bundles
     from placet_api.verifying import verify_artifact, verify_file
     from placet_api.wiring import open_house
 
     path = Path(what)
-    is_bundle = is_file(path) and path.name.endswith((".sigstore.json", ".sigstore", ".jsonl"))
+    is_bundle = is_file(path) and holds_bundles(path)
     # A file is judged by the trust policy here; only what a service holds is judged by its own.
     project, remote = (call.project(), None) if is_bundle else call.reach()
     if remote is not None:

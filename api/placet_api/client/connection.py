@@ -92,7 +92,12 @@ class Connection:
             with wire.getresponse() as response:  # it holds the line open, whoever else lets go of it
                 reply = self._read(response)
         if reply.status not in (200, 201):
-            raise error_of(reply.status, reply.kind, reply.body, after=_after(reply.headers), where=self.url)
+            error = error_of(
+                reply.status, reply.kind, reply.body, after=_after(reply.headers), where=self.url
+            )
+            if error.code == "http.no_route" and self._prefix:
+                error.hint = f"the path is asked for below the URL: leave {self._prefix} out of it"
+            raise error
         return reply
 
     def _read(self, response: http.client.HTTPResponse) -> Reply:

@@ -7,7 +7,7 @@ were asked, and about nothing else.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from placet_api.artifacts import Resolved, resolve
@@ -19,7 +19,7 @@ from placet_api.errors import ConfigurationError, UsageError
 from placet_api.project import Project
 from placet_api.report.shown import Shown, short
 from placet_attestations.digests import Digest
-from placet_attestations.errors import MalformedError
+from placet_attestations.errors import AttestationError, MalformedError
 from placet_attestations.strictjson import dumps, loads
 
 if TYPE_CHECKING:
@@ -82,7 +82,9 @@ class Remote:
         return self._artifacts({"name": name})
 
     def ask(self, project: Project, asking: Asking) -> Shown:
-        """Ask a gate, and keep the receipt. Raises `UsageError` gate.remote, `ServiceError`, what the service says."""
+        """Ask a gate, and keep the receipt. Raises `UsageError` gate.remote, vsa.dry_run; `ServiceError`, what the
+        service says.
+        """
         from placet_api.gating import keep_receipt, shown_as
 
         _require_remote(asking)
@@ -96,6 +98,8 @@ class Remote:
             question["dry_run"] = True
         if asking.at is not None:
             question["at"] = asking.at
+        if asking.summary:
+            question["summary"] = True
         patience = {"timeout": f"{self.connection.timeout:g}s"}
         answer = self._object(self.connection.post("/v1/decisions", dumps(question), JSON, patience))
         body, entry = self._decision(answer)
@@ -103,19 +107,24 @@ class Remote:
         asked = (asking.gate, resolved.digest, dry_run, question["context"])
         if (body["gate"], body["subject"]["digest"], body["dry_run"], body.get("context")) != asked:
             raise self._wrong("the answer is about something else than was asked")
+        summary = self._summary(answer, body, entry) if asking.summary else None
         receipt, trouble = keep_receipt(project, body["id"], self._receipt(answer, body))
-        return shown_as(resolved, body, entry, receipt, trouble)
+        return replace(shown_as(resolved, body, entry, receipt, trouble), summary=summary)
 
     def add(self, raw: bytes) -> Added:
-        """Hand in one bundle. Raises what taking it in here raises."""
+        """Hand in one bundle, or a bare DSSE envelope. Raises what taking it in here raises."""
+        from placet_engine.intake import is_bare
+
         items = self._items(self._object(self.connection.post("/v1/attestations", raw, BUNDLE)))
         kinds = {"statement": str, "type": str, "signer": str, "entry": int, "new": bool}
         if len(items) != 1 or any(not isinstance(items[0].get(key), kind) for key, kind in kinds.items()):
             raise self._wrong("the answer does not say what was taken in")
         item = items[0]
-        if item["statement"] != Digest.of(raw):
+        digest = self._digest(item["statement"])
+        # An envelope without a bundle gets one there, under the key that signed it.
+        if digest != Digest.of(raw) and not is_bare(raw):
             raise self._wrong("the answer is about another bundle")
-        return Added(Digest.of(raw), item["type"], item["signer"], item["entry"], item["new"])
+        return Added(digest, item["type"], item["signer"], item["entry"], item["new"])
 
     def statements(self, digest: Digest) -> list[Row]:
         """Every statement held about an artifact, as `verifying.verify_artifact`."""
@@ -134,7 +143,9 @@ class Remote:
     def page(self, digest: Digest) -> dict[str, Any]:
         """The page of an artifact, as `showing.page`."""
         found = self._object(self.connection.get(f"/v1/artifacts/{digest}"))
-        lists = ("kinds", "names", "aliases", "parents", "statements", "refused", "decisions")
+        lists = ["kinds", "names", "aliases", "parents", "statements", "refused"]
+        if not _withholds(found, "decisions"):
+            lists.append("decisions")
         if found.get("digest") != digest or not all(isinstance(found.get(key), list) for key in lists):
             raise self._wrong("the answer is no page of this artifact")
         return {"revoked": None} | found
@@ -152,7 +163,8 @@ class Remote:
             answer = self._object(self.connection.get("/v1/decisions", query))
             items, after = self._items(answer), answer.get("next")
             found += [self._row(item) for item in items]
-            if not isinstance(after, str) or not items or after == query.get("cursor"):
+            # A service that has to read far may give a page without rows; each goes further back than the one before.
+            if not isinstance(after, str) or not _is_older(after, query.get("cursor")):
                 break
             query["cursor"] = after
         return found[:limit]
@@ -180,8 +192,11 @@ class Remote:
         found = self._object(self.connection.get("/v1/artifacts", query)).get("items")
         if not isinstance(found, list) or not all(isinstance(item, str) for item in found):
             raise self._wrong("the answer is no list of digests")
+        return tuple(map(self._digest, found))
+
+    def _digest(self, text: str) -> Digest:
         try:
-            return tuple(Digest.parse(item) for item in found)
+            return Digest.parse(text)
         except MalformedError as error:
             raise self._wrong(error.message) from error
 
@@ -204,6 +219,19 @@ class Remote:
         if not same:
             raise self._wrong("its receipt is of another decision")
         return raw
+
+    def _summary(self, answer: Mapping[str, Any], body: Mapping[str, Any], entry: int) -> str:
+        """The verification summary in an answer; whoever relies on it checks its signature against their own trust."""
+        from placet_api.summary import require_about
+
+        text = answer.get("summary")
+        if not isinstance(text, str):
+            raise self._wrong("the answer holds no verification summary")
+        try:
+            require_about(text.encode(), body, entry)
+        except AttestationError as error:
+            raise self._wrong(f"its verification summary is none: {error.message}") from error
+        return text
 
     def _row(self, item: Mapping[str, Any]) -> dict[str, Any]:
         needed = ["entry", "type", "time"]
@@ -259,6 +287,20 @@ def _require_remote(asking: Asking) -> None:
             "--anchors pins what a gate here rests on, and a service has its own",
             hint="leave it out, or leave --server out",
         )
+    if asking.summary:
+        from placet_api.summary import require_real
+
+        require_real(dry_run=asking.dry_run, at=asking.at)
+
+
+def _is_older(cursor: str, before: str | None) -> bool:
+    return cursor.isdecimal() and len(cursor) < 16 and (before is None or int(cursor) < int(before))
+
+
+def _withholds(page: Mapping[str, Any], member: str) -> bool:
+    """Whether a page says in words why it comes without one of its members."""
+    said = page.get("withheld")
+    return member not in page and isinstance(said, Mapping) and isinstance(said.get(member), str)
 
 
 def _one(text: str) -> str:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from placet_api.errors import UsageError
 from placet_api.http.callers import Caller
 from placet_attestations.digests import Digest
+from placet_attestations.errors import MalformedError
 from placet_attestations.strictjson import JsonObject, loads
 
 JSON = "application/json"
@@ -27,12 +29,14 @@ class Asked:
     by: float | None = None
 
     def digest(self) -> Digest:
-        """The digest in the path. Raises `MalformedError` digest.*."""
-        return Digest.parse(self.path["digest"])
+        """The digest in the path. Raises `UsageError` digest.*."""
+        with reading():
+            return Digest.parse(self.path["digest"])
 
     def document(self, max_bytes: int) -> JsonObject:
-        """The body as one JSON object. Raises `MalformedError` json.*, `UsageError` http.body."""
-        value = loads(self.body, max_bytes=max_bytes, where="body")
+        """The body as one JSON object. Raises `UsageError` json.*, http.body."""
+        with reading():
+            value = loads(self.body, max_bytes=max_bytes, where="body")
         if not isinstance(value, dict):
             raise UsageError("http.body", "the body must be one JSON object")
         return value
@@ -46,6 +50,13 @@ class Asked:
             raise UsageError("http.query", f"{name} must be a whole number up to {most}, not {text!r}")
         return int(text)
 
+    def word(self, name: str, words: tuple[str, ...]) -> str | None:
+        """One of the words that a filter knows, from the query. Raises `UsageError` http.query."""
+        text = self.query.get(name)
+        if text is not None and text not in words:
+            raise UsageError("http.query", f"{name} must be one of {', '.join(words)}, not {text[:80]!r}")
+        return text
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -56,6 +67,15 @@ class Reply:
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     notes: Mapping[str, str] = field(default_factory=dict)
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """What cannot be read in a request is the caller's mistake (400), and no evidence that does not verify (422)."""
+    try:
+        yield
+    except MalformedError as error:
+        raise UsageError(error.code, error.message, where=error.where, hint=error.hint) from error
 
 
 def as_json(value: Any, status: int = 200, **notes: str) -> Reply:

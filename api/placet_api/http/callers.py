@@ -10,6 +10,9 @@ ROLES = {
     "auditor": "reads the decision log",
     "admin": "reads the log, reloads the service",
 }
+READERS = frozenset(ROLES)
+AUDITORS = frozenset({"auditor", "admin"})
+"""Who may see decisions; whoever else may read sees evidence alone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from placet_api.errors import HOUSE_ERRORS, HouseError, UsageError
-from placet_api.http.asked import Asked, Reply, as_json
+from placet_api.http.asked import Asked, Reply, as_json, reading
+from placet_api.http.callers import AUDITORS
 from placet_api.http.problems import PROBLEM, problem, status_of
 from placet_api.lookup import AdmittedNames
 from placet_api.showing import page
@@ -14,6 +15,8 @@ from placet_api.verifying import verify_artifact
 from placet_api.wiring import House
 from placet_attestations.bundle import MEDIA_TYPE
 from placet_attestations.digests import Digest
+from placet_attestations.errors import MalformedError
+from placet_attestations.times import format_time
 from placet_engine.intake import TakenIn
 from placet_engine.lineage.render import as_dot, as_text
 from placet_engine.lineage.render import as_json as lineage_json
@@ -29,7 +32,7 @@ _FORMS = {
 
 
 def take_in(house: House, asked: Asked) -> Reply:
-    """Take in one bundle, or a bundle a line: each by itself."""
+    """Take in one bundle or bare DSSE envelope, or one a line: each by itself."""
     items: list[dict[str, Any]] = []
     refused: list[dict[str, Any]] = []
     new = False
@@ -47,6 +50,9 @@ def take_in(house: House, asked: Asked) -> Reply:
         items.append(_taken(taken))
         new = new or taken.new
     if first is not None and not items:
+        if isinstance(first, MalformedError) and first.where == "bundle" and first.code.startswith("json."):
+            # Not evidence that does not hold, but a request that is no JSON.
+            first = UsageError(first.code, first.message, where=first.where, hint=first.hint)
         status, body = problem(first, refused=refused)
         return Reply(body, PROBLEM, status)
     return as_json({"items": items, "refused": refused}, 201 if new else 200)
@@ -70,6 +76,7 @@ def _bundles(body: bytes) -> Iterator[tuple[int, bytes]]:
 def _taken(taken: TakenIn) -> dict[str, Any]:
     verified = taken.verified
     return {
+        "digest": verified.digest,
         "statement": verified.digest,
         "type": verified.type,
         "predicateType": verified.statement.predicate_type,
@@ -91,18 +98,25 @@ def bundle(house: House, asked: Asked) -> Reply:
 
 def held(house: House, asked: Asked) -> Reply:
     """What is held about one subject, verified again."""
-    subject = asked.query.get("subject")
-    if subject is None:
-        raise UsageError("http.query", "which subject? say ?subject=sha256:…")
-    found = house.reader.about(Digest.parse(subject)).arrived
+    text = asked.query.get("subject")
+    if text is None:
+        raise UsageError(
+            "http.query",
+            "subject is needed: ?subject=sha256:…",
+            hint="predicateType and signer only narrow what is held about a subject",
+        )
+    with reading():
+        subject = Digest.parse(text)
+    found = house.reader.about(subject).arrived
     rows = [
         {
+            "digest": item.verified.digest,
             "statement": item.verified.digest,
             "type": item.verified.type,
             "predicateType": item.verified.statement.predicate_type,
             "signer": item.verified.signer.id,
             "principal": item.verified.signer.principal,
-            "since": item.since.isoformat(),
+            "since": format_time(item.since),
         }
         for item in found
         if asked.query.get("predicateType") in (None, item.verified.statement.predicate_type)
@@ -122,12 +136,13 @@ def known(house: House, asked: Asked) -> Reply:
     assert prefix is not None
     if not prefix.startswith("sha256:") or len(prefix) < 7 + 12:
         raise UsageError("http.query", "a prefix is sha256: and twelve or more digits")
-    return as_json({"items": list(names.by_prefix(prefix))})
+    with reading():
+        return as_json({"items": list(names.by_prefix(prefix))})
 
 
 def artifact(house: House, asked: Asked) -> Reply:
-    """One page on an artifact."""
-    return as_json(page(house, asked.digest()))
+    """One page on an artifact; without its decisions for whoever may not see decisions, and it says so."""
+    return as_json(page(house, asked.digest(), decisions=bool(asked.caller.roles & AUDITORS)))
 
 
 def statements(house: House, asked: Asked) -> Reply:

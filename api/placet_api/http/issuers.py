@@ -55,9 +55,9 @@ class Issuer:
     ca: Path | None = None
 
 
-def parse_issuers(items: list[Any], where: str) -> tuple[Issuer, ...]:
-    """The setting http.issuers. Raises `ConfigurationError` http.issuers."""
-    found = tuple(_issuer(item, f"{where}[{number}]") for number, item in enumerate(items))
+def parse_issuers(items: list[Any], where: str, root: Path) -> tuple[Issuer, ...]:
+    """The setting http.issuers; files that it names count from `root`. Raises `ConfigurationError` http.issuers."""
+    found = tuple(_issuer(item, f"{where}[{number}]", root) for number, item in enumerate(items))
     if len({issuer.issuer for issuer in found}) != len(found):
         raise _odd("an issuer stands there twice", where)
     return found
@@ -73,7 +73,7 @@ def safe_url(text: str) -> bool:
     return bool(host) and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(str(host))))
 
 
-def _issuer(item: Any, where: str) -> Issuer:
+def _issuer(item: Any, where: str, root: Path) -> Issuer:
     members = _members(item, where, {"issuer", "audience", "callers"}, {"jwks", "ca"})
     callers = members["callers"]
     if not isinstance(callers, list) or not callers:
@@ -84,7 +84,7 @@ def _issuer(item: Any, where: str) -> Issuer:
         _text(members["audience"], f"{where}.audience"),
         tuple(_mapped(caller, f"{where}.callers[{number}]") for number, caller in enumerate(callers)),
         None if jwks is None else _url(jwks, f"{where}.jwks"),
-        None if ca is None else _authority(ca, f"{where}.ca"),
+        None if ca is None else _authority(ca, f"{where}.ca", root),
     )
 
 
@@ -132,8 +132,11 @@ def _url(value: Any, where: str) -> str:
     return text
 
 
-def _authority(value: Any, where: str) -> Path:
-    path = Path(_text(value, where))
+def _authority(value: Any, where: str, root: Path) -> Path:
+    try:
+        path = root / Path(_text(value, where)).expanduser()
+    except RuntimeError as error:
+        raise _odd("it is in a home directory that cannot be found", where) from error
     try:
         # Now, and not when the first token comes: callers would only read that keys cannot be fetched.
         ssl.create_default_context(cafile=path)

@@ -8,7 +8,14 @@ from datetime import UTC, datetime
 
 
 class JsonLines(logging.Formatter):
-    """One object a line: time, level, logger, message, what `extra={"placet": {...}}` adds, and a traceback."""
+    """One object a line: time, level, logger, message, what `extra={"placet": {...}}` adds, and a traceback.
+
+    With several workers each says its number.
+    """
+
+    def __init__(self, worker: int | None = None) -> None:
+        super().__init__()
+        self._who = {} if worker is None else {"worker": worker}
 
     def format(self, record: logging.LogRecord) -> str:
         """The line."""
@@ -17,6 +24,7 @@ class JsonLines(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
+            **self._who,
             **getattr(record, "placet", {}),
         }
         if record.exc_info:
@@ -24,10 +32,10 @@ class JsonLines(logging.Formatter):
         return json.dumps(told, ensure_ascii=False, default=str)
 
 
-def write_json_lines() -> None:
-    """Send what Placet and uvicorn say to standard error, as JSON lines."""
+def write_json_lines(worker: int | None = None) -> None:
+    """Send what Placet and uvicorn say to standard error, as JSON lines; as this worker of several."""
     handler = logging.StreamHandler()
-    handler.setFormatter(JsonLines())
+    handler.setFormatter(JsonLines(worker))
     for name, level in (
         ("placet", logging.INFO),
         ("placet_engine", logging.INFO),

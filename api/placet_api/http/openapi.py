@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from placet_api.http.calls import CALLS, Call
+from placet_api.http.pages.rendering import HTML
 from placet_api.http.problems import PROBLEM
 from placet_api.version import VERSION
 
@@ -25,6 +26,7 @@ def document() -> dict[str, Any]:
             "503": _answer("no", "application/json", {}),
         }
         paths[path] = {"get": {"summary": words, "responses": answers, "security": []}}
+    paths["/v1/reload"] = {"post": _reload()}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -35,7 +37,14 @@ def document() -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": {"Problem": _problem()},
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer"},
+                "browser": {
+                    "type": "http",
+                    "scheme": "basic",
+                    "description": "any user name, a token as the password",
+                },
+            },
         },
         "security": [{"token": []}],
     }
@@ -52,7 +61,11 @@ def _operation(call: Call) -> dict[str, Any]:
     ]
     responses = {str(status): _answer("done", media, {}) for status, media in call.answers.items()}
     for status in sorted({*_ALWAYS, *call.refuses}):
-        responses[str(status)] = _answer("refused", PROBLEM, _PROBLEM)
+        responses[str(status)] = (
+            _answer("refused", HTML, {"type": "string"})
+            if call.page
+            else _answer("refused", PROBLEM, _PROBLEM)
+        )
     told: dict[str, Any] = {
         "summary": call.words,
         "description": f"Roles: {', '.join(sorted(call.roles))}.",
@@ -60,10 +73,35 @@ def _operation(call: Call) -> dict[str, Any]:
         "parameters": parameters,
         "responses": responses,
     }
+    if call.basic:
+        told["security"] = [{"token": []}, {"browser": []}]
     if call.takes is not None:
         schema = _DECISION if call.path == "/v1/decisions" else {}
         told["requestBody"] = {"required": True, "content": {call.takes: {"schema": schema}}}
     return told
+
+
+def _reload() -> dict[str, Any]:
+    words = "how long the other workers are waited for once this one has reloaded, such as 2s; 10s by default"
+    timeout = {
+        "name": "timeout",
+        "in": "query",
+        "required": False,
+        "description": words,
+        "schema": {"type": "string"},
+    }
+    return {
+        "summary": "Read trust, policies and settings again.",
+        "description": "Roles: admin. 200 says that every worker judges by what was read: a revocation is in force. "
+        "503 http.reload_pending says that one does and that those in `workers` do not yet (they are asked again, then "
+        "replaced): ask again. With any other refusal this worker judges as before.",
+        "operationId": "post_v1_reload",
+        "parameters": [timeout],
+        "responses": {
+            "200": _answer("in force in every worker", "application/json", {"type": "object"}),
+            **{str(status): _answer("refused", PROBLEM, _PROBLEM) for status in (*_ALWAYS, 422)},
+        },
+    }
 
 
 def _answer(words: str, media: str, schema: dict[str, Any]) -> dict[str, Any]:
@@ -99,6 +137,10 @@ _DECISION: dict[str, Any] = {
         },
         "context": {"type": "object", "additionalProperties": {"type": "string"}},
         "dry_run": {"type": "boolean"},
+        "summary": {
+            "type": "boolean",
+            "description": "answer with a signed verification summary (SLSA VSA), too",
+        },
         "at": {"type": "string", "format": "date-time"},
     },
 }

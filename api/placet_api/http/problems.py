@@ -17,12 +17,20 @@ _TITLES = {
     403: "This caller may not do that",
     404: "There is no such thing",
     405: "That method is not served here",
+    408: "The request came too slowly",
     413: "The request is too large",
     422: "It does not verify",
     429: "Asked too often",
+    431: "The head of the request is too large",
     500: "The service is set up wrongly",
     503: "The service cannot do it now",
+    505: "That version of HTTP is not spoken here",
 }
+
+
+def title_of(status: int) -> str:
+    """What a status says, in words."""
+    return _TITLES.get(status, "It did not work")
 
 
 def status_of(error: HouseError) -> int:
@@ -64,7 +72,7 @@ def body(status: int, code: str, detail: str, **more: Any) -> bytes:
     """A problem body. Members that are None are left out."""
     told = {
         "type": "about:blank",
-        "title": _TITLES.get(status, "It did not work"),
+        "title": title_of(status),
         "status": status,
         "detail": detail,
         "code": code,

@@ -1,16 +1,17 @@
-"""Routes on what judges: rules, gates, the bundle as OPA fetches it, reload."""
+"""Routes on what judges: rules, gates, the bundle as OPA fetches it."""
 
 from __future__ import annotations
 
 from placet_api.catalogue import document
 from placet_api.http.asked import Asked, Reply, as_json
+from placet_api.policy_bundles import ServedBundle
 from placet_api.wiring import House
 
 GZIP = "application/gzip"
 
 
 def policies(house: House, asked: Asked) -> Reply:  # noqa: ARG001 - the shape of every route
-    """Which policy set judges, and the gates it knows."""
+    """Which policy set judges, the gates it knows, and which set is published: another one while OPA fetches it."""
     policy = house.policy_set
     gates = policy.settings().get("gates")
     return as_json(
@@ -19,6 +20,7 @@ def policies(house: House, asked: Asked) -> Reply:  # noqa: ARG001 - the shape o
             "archive": policy.archive_sha256,
             "anchors": {**house.anchors.as_json(), "digest": house.anchors.digest},
             "gates": gates,
+            "published": _published(house).revision,
         }
     )
 
@@ -29,8 +31,16 @@ def rules(house: House, asked: Asked) -> Reply:  # noqa: ARG001 - the shape of e
 
 
 def bundle(house: House, asked: Asked) -> Reply:
-    """The bundle that judges here, for an OPA that polls; it was compiled under the capabilities."""
-    tag = f'"{house.policy_set.archive_sha256}"'
-    if asked.headers.get("if-none-match") == tag:
-        return Reply(b"", GZIP, 304, {"etag": tag})
-    return Reply(house.policy_set.archive, GZIP, headers={"etag": tag})
+    """The bundle for an OPA that polls, compiled under the capabilities: what judges here, or is about to."""
+    found = _published(house)
+    # OPA may send the tags of bundles that it had before, too (polling.superseded_etag_ttl_seconds).
+    known = {tag.strip().removeprefix("W/") for tag in asked.headers.get("if-none-match", "").split(",")}
+    if found.etag in known:
+        return Reply(b"", GZIP, 304, {"etag": found.etag})
+    return Reply(found.data, GZIP, headers={"etag": found.etag})
+
+
+def _published(house: House) -> ServedBundle:
+    if house.published is None:
+        raise AssertionError("a service publishes what it judges by")
+    return house.published

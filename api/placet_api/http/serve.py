@@ -1,131 +1,185 @@
 """The serving process: open the house, make sure that it can decide, and only then listen.
 
 Between a start and the first accepted connection lies everything that a decision needs: so there is no moment in which
-a fresh process answers by less than all of its rules.
+a fresh process answers by less than all of its rules. With several workers, each is such a process (`workers`).
 """
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
+import resource
+import shutil
 import signal
 import socket
-import ssl
-from collections.abc import Callable
-from contextlib import ExitStack, nullcontext
+import tempfile
+from collections.abc import Callable, Coroutine
+from contextlib import ExitStack, closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, NoReturn, TypeVar
 
 import uvicorn
 
 from placet_api.admission import environments, paths
 from placet_api.admission.webhook import Webhook
 from placet_api.errors import HOUSE_ERRORS, ConfigurationError
+from placet_api.http import metrics
 from placet_api.http.admitting import HouseJudge
 from placet_api.http.app import make_app
+from placet_api.http.jsonlog import write_json_lines
+from placet_api.http.line import WorkerEnd
+from placet_api.http.listening import BACKLOG, Door, Doors, open_doors
 from placet_api.http.protocol import Bounds, bounded
 from placet_api.http.rates import Rates
 from placet_api.http.service import Service
+from placet_api.http.shared_rates import SharedRates
+from placet_api.http.worker import SIGHUP, WorkerService, as_started, become
+from placet_api.http.workers import Patience, Workers
 from placet_api.project import Project
+from placet_api.settings import Settings
 from placet_api.wiring import open_house
-from placet_engine.loopback import is_loopback
 
 _log = logging.getLogger("placet.serve")
-_BACKLOG = 1024
+_MOST_WORKERS = 64
+_CLOSING_SECONDS = 10.0  # what closing a house takes at most, beyond what its requests may take
+_FAREWELL_SECONDS = 2.0
+_R = TypeVar("_R", bound=Rates)
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
-    """HOST:PORT; an IPv6 host stands in brackets."""
-
-    host: str
-    port: int
-
-    @classmethod
-    def parse(cls, text: str, key: str) -> Address:
-        """Raises `ConfigurationError` http.listen."""
-        host, colon, port = text.rpartition(":")
-        if not colon or not host or not port.isascii() or not port.isdecimal() or int(port) > 65535:
-            raise ConfigurationError("http.listen", f"{key} must be HOST:PORT, not {text!r}", where=key)
-        return cls(host.removeprefix("[").removesuffix("]"), int(port))
-
-
-@dataclass(frozen=True, slots=True)
-class _Listener:
-    """One address with what answers there. `words` are said with its URL once it accepts connections."""
-
-    config: uvicorn.Config
-    socket: socket.socket
-    words: str
+def _nothing() -> None:
+    return
 
 
 def serve(project: Project, reread: Callable[[], Project], started: Callable[[str], None]) -> None:
     """Serve until SIGTERM or SIGINT; SIGHUP reloads. `started` hears each address once connections are accepted.
 
-    Raises whatever opening a house raises, and `ConfigurationError` http.listen, http.tls, kubernetes.*.
+    Raises whatever opening a house raises, what `Workers.run` raises, and `ConfigurationError` http.listen, http.tls,
+    http.workers, kubernetes.*.
     """
-    address = Address.parse(project.settings.text("http.listen"), "http.listen")
-    context, hook = _tls(project, address), _webhook(project)
-    with open_house(project) as house, ExitStack() as open_sockets:
-        service = Service(project, reread, house)
-        try:
-            app = make_app(service)
-            listeners = [
-                _listener(project, app, context, open_sockets.enter_context(_listen(address)), "serves")
-            ]
-            if hook is not None:
-                where, tls, actor = hook
-                admission = _admission(service, actor)
-                taken = open_sockets.enter_context(_listen(where))
-                listeners.append(_listener(project, admission, tls, taken, "admits at"))
-            asyncio.run(_run(service, listeners, started))
-        finally:
-            service.close()
-
-
-def _webhook(project: Project) -> tuple[Address, ssl.SSLContext, str] | None:
-    """Where the webhook listens, its TLS, and who asks there; None without kubernetes.listen."""
-    text = project.settings.optional("kubernetes.listen")
-    if text is None:
-        return None
-    address = Address.parse(text, "kubernetes.listen")
-    certificate, key = (project.optional_path(f"kubernetes.{name}") for name in ("certificate", "key"))
-    if certificate is None or key is None:
+    count = int(project.settings.number("http.workers"))
+    if count > _MOST_WORKERS:
         raise ConfigurationError(
-            "http.tls",
-            "an API server speaks to TLS only",
-            hint="set kubernetes.certificate and kubernetes.key",
+            "http.workers", f"{count} workers are more than {_MOST_WORKERS}", where="http.workers"
         )
-    context = server_context(certificate, key)
-    authority = project.optional_path("kubernetes.client_ca")
-    if authority is None:
-        return address, context, "kubernetes:unauthenticated"
-    try:
-        context.load_verify_locations(authority)
-    except OSError as error:
-        raise ConfigurationError("http.tls", f"no authority: {error}", where=str(authority)) from error
-    context.verify_mode = ssl.CERT_REQUIRED
-    return address, context, f"kubernetes:{project.settings.text('kubernetes.cluster')}"
+    _take_descriptors()
+    with open_doors(project) as doors:
+        if count == 1:
+            _serve_alone(project, reread, doors, started)
+        else:
+            _serve_together(count, project, reread, doors, started)
 
 
-def _admission(service: Service, actor: str) -> Webhook:
+def _take_descriptors() -> None:
+    """As many open connections as this process may ask for: the soft bound is for programs that use `select`."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def _serve_alone(
+    project: Project, reread: Callable[[], Project], doors: Doors, started: Callable[[str], None]
+) -> None:
+    with open_house(project) as house, closing(Service(project, reread, house)) as service:
+        servers = _servers(service, doors, _cluster_rates(project.settings, Rates), started)
+        doors.listen()
+        _until_ended(_run(service, servers), servers)
+
+
+def _serve_together(
+    count: int, project: Project, reread: Callable[[], Project], doors: Doors, started: Callable[[str], None]
+) -> None:
+    settings = project.settings
+    rate = settings.number("http.rate")
+    drain = settings.number("http.drain_seconds") + settings.number("opa.timeout") + _CLOSING_SECONDS
+    with ExitStack() as kept:
+        # What a worker that is killed leaves behind (its OPA's folder) goes with it, and all of it with the parent.
+        folder = Path(kept.enter_context(TemporaryDirectory(prefix="placet-workers-")))
+        callers = kept.enter_context(closing(SharedRates(rate, burst=2 * rate)))
+        cluster = kept.enter_context(closing(_cluster_rates(settings, SharedRates)))
+        common = _Common(project, reread, doors, folder, callers, cluster)
+
+        def opened() -> None:
+            doors.listen()
+            doors.tell(started)
+
+        Workers(count, common.body, common.gone, Patience(drain)).run(opened)
+
+
+@dataclass(frozen=True, slots=True)
+class _Common:
+    """What the workers of one service have in common: made before any of them is forked."""
+
+    project: Project
+    reread: Callable[[], Project]
+    doors: Doors
+    folder: Path
+    callers: SharedRates
+    cluster: SharedRates
+
+    def body(self, line: WorkerEnd, number: int, parent: int, again: bool) -> NoReturn:
+        """As `place.Body`."""
+        become(line, parent, lambda: self._work(line, number, again=again))
+
+    def gone(self, number: int) -> None:
+        """A worker died."""
+        metrics.forget(self.folder, number)
+        shutil.rmtree(self.folder / str(number), ignore_errors=True)
+
+    def _work(self, line: WorkerEnd, number: int, *, again: bool) -> None:
+        write_json_lines(number)
+        metrics.share(self.folder, number)
+        own = self.folder / str(number)
+        own.mkdir(mode=0o700, parents=True, exist_ok=True)
+        tempfile.tempdir = str(own)
+        project = as_started(self.project, self.reread()) if again else self.project
+        with (
+            open_house(project) as house,
+            closing(WorkerService(project, self.reread, house, line, number, self.callers)) as service,
+        ):
+            servers = _servers(service, self.doors, self.cluster, lambda _: None)
+            line.ready()
+            line.wait_for_go()
+            _until_ended(_run(service, servers, service.tell), servers)
+
+
+def _servers(service: Service, doors: Doors, cluster: Rates, started: Callable[[str], None]) -> list[_Server]:
+    """What answers at each door. `cluster` counts the API server's requests."""
+    servers = [_Server(service, make_app(service), doors.main, started)]
+    if doors.admission is not None:
+        webhook = _admission(service, doors.actor, cluster)
+        servers.append(_Server(service, webhook, doors.admission, started))
+    return servers
+
+
+def _admission(service: Service, actor: str, rates: Rates) -> Webhook:
     settings = service.house.project.settings
-    cluster, rate = settings.text("kubernetes.cluster"), settings.number("kubernetes.rate")
-    key = "kubernetes.environments"
+    cluster, key = settings.text("kubernetes.cluster"), "kubernetes.environments"
     return Webhook(
         HouseJudge(service, actor),
         environments.parse(settings.items(key), cluster, key),
         paths.parse(settings.items("kubernetes.paths"), "kubernetes.paths"),
         cluster=cluster,
         actor=actor,
-        rates=Rates(rate, burst=2 * rate),
+        rates=rates,
         ready=lambda: service.pool.run(service.readiness),
     )
 
 
-async def _run(service: Service, listeners: list[_Listener], started: Callable[[str], None]) -> None:
-    servers = [_Server(listener, started) for listener in listeners]
+def _cluster_rates(settings: Settings, make: type[_R]) -> _R:
+    rate = settings.number("kubernetes.rate")
+    return make(rate, burst=2 * rate)
+
+
+def _until_ended(serving: Coroutine[Any, Any, None], servers: list[_Server]) -> None:
+    """In the loop that uvicorn's settings name: `serve`, unlike uvicorn's own `run`, takes the one it is in."""
+    with asyncio.Runner(loop_factory=servers[0].config.get_loop_factory()) as runner:
+        runner.run(serving)
+
+
+async def _run(service: Service, servers: list[_Server], listening: Callable[[], None] = _nothing) -> None:
+    """Serve until a signal says to end. `listening` hears when signals are taken as they are meant."""
     loop = asyncio.get_running_loop()
     reloading: set[asyncio.Task[None]] = set()
 
@@ -135,18 +189,20 @@ async def _run(service: Service, listeners: list[_Listener], started: Callable[[
         task.add_done_callback(reloading.discard)
 
     def end() -> None:
+        service.end_soon()
         for server in servers:
             server.should_exit = True
 
     loop.add_signal_handler(signal.SIGHUP, reload)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end)
-    await asyncio.gather(*(server.serve(sockets=[server.listener.socket]) for server in servers))
+    listening()
+    await asyncio.gather(*(server.serve(sockets=[server.door.socket]) for server in servers))
 
 
 async def _reload(service: Service) -> None:
     try:
-        ruling = await asyncio.to_thread(service.reload, "SIGHUP")
+        ruling = await asyncio.to_thread(service.reload, SIGHUP)
     except HOUSE_ERRORS as error:
         told: dict[str, object] = {"code": error.code, "detail": str(error)}
         _log.warning("the reload was refused; what ruled before goes on", extra={"placet": told})
@@ -157,30 +213,59 @@ async def _reload(service: Service) -> None:
         _log.info("reloaded", extra={"placet": told})
 
 
+async def _look() -> None:
+    metrics.look()
+
+
 class _Server(uvicorn.Server):
     """uvicorn without its own signal handlers: ours tell it to end, and to reload."""
 
-    def __init__(self, listener: _Listener, started: Callable[[str], None]) -> None:
-        super().__init__(listener.config)
-        self.listener = listener
+    def __init__(self, service: Service, app: Any, door: Door, started: Callable[[str], None]) -> None:
+        super().__init__(_config(service.house.project.settings, app, door))
+        self.door = door
         self._started = started
+        self._greeting_seconds = service.house.project.settings.number("http.request_seconds")
 
     def capture_signals(self) -> Any:
         """None are captured."""
         return nullcontext()
 
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Accept connections, then say so."""
-        await super().startup(sockets)
-        host, port = self.listener.socket.getsockname()[:2]
-        scheme = "http" if self.config.ssl is None else "https"
-        self._started(f"{self.listener.words} {scheme}://{f'[{host}]' if ':' in host else host}:{port}")
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002 - ours
+        """Accept connections, then say so.
+
+        uvicorn's own lets uvloop wait a minute for a TLS greeting and half a one for a farewell, each with a
+        descriptor in its hand.
+        """
+        config = self.config
+        protocol: Any = config.http_protocol_class
+        make = functools.partial(
+            protocol,
+            config=config,
+            server_state=self.server_state,
+            app_state=self.lifespan.state,
+        )
+        greeting, farewell = self._tls_patience()
+        loop = asyncio.get_running_loop()
+        made = loop.create_server(
+            make,
+            sock=self.door.socket,
+            ssl=config.ssl,
+            backlog=config.backlog,
+            ssl_handshake_timeout=greeting,
+            ssl_shutdown_timeout=farewell,
+        )
+        self.servers = [await made]
+        self.started = True
+        self._started(self.door.told)
+
+    def _tls_patience(self) -> tuple[float | None, float | None]:
+        """Seconds for a TLS greeting and a farewell; none for a door in clear."""
+        if self.config.ssl is None:
+            return None, None
+        return self._greeting_seconds, min(_FAREWELL_SECONDS, self._greeting_seconds)
 
 
-def _listener(
-    project: Project, app: Any, context: ssl.SSLContext | None, taken: socket.socket, words: str
-) -> _Listener:
-    settings = project.settings
+def _config(settings: Settings, app: Any, door: Door) -> uvicorn.Config:
     bounds = Bounds(int(settings.number("http.connections")), settings.number("http.request_seconds"))
     config = uvicorn.Config(
         app,
@@ -192,54 +277,12 @@ def _listener(
         access_log=False,
         server_header=False,
         proxy_headers=False,
+        backlog=BACKLOG,
         timeout_keep_alive=int(settings.number("http.idle_seconds")),
         timeout_graceful_shutdown=int(settings.number("http.drain_seconds")),
+        callback_notify=_look,
+        timeout_notify=1,
     )
     config.load()
-    config.ssl = context
-    return _Listener(config, taken, words)
-
-
-def _listen(address: Address) -> socket.socket:
-    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((address.host, address.port))
-        listener.listen(_BACKLOG)
-    except OSError as error:
-        listener.close()
-        raise ConfigurationError(
-            "http.listen",
-            f"cannot listen at {address.host}:{address.port}: {error.strerror}",
-            where="http.listen",
-        ) from error
-    return listener
-
-
-def _tls(project: Project, address: Address) -> ssl.SSLContext | None:
-    certificate, key = project.optional_path("http.certificate"), project.optional_path("http.key")
-    if (certificate is None) != (key is None):
-        raise ConfigurationError("http.tls", "http.certificate and http.key go together")
-    if certificate is None or key is None:
-        if is_loopback(address.host):
-            return None
-        raise ConfigurationError(
-            "http.tls",
-            f"tokens would travel to {address.host} in clear",
-            hint="set http.certificate and http.key, or listen on 127.0.0.1 behind something that does TLS",
-        )
-    return server_context(certificate, key)
-
-
-def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
-    """TLS 1.2 and newer with this chain. Raises `ConfigurationError` http.tls."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        context.load_cert_chain(certificate, key)
-    except OSError as error:
-        raise ConfigurationError(
-            "http.tls", f"the certificate cannot be used: {error}", where=str(certificate)
-        ) from error
-    return context
+    config.ssl = door.tls
+    return config

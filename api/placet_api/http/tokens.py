@@ -92,7 +92,11 @@ class TokenStore:
             row = connection.execute(f"{_ROW} WHERE id = ?", (found[1],)).fetchone()
         # An unknown id and a wrong secret read the same to whoever tries.
         if row is None or not hmac.compare_digest(row[1], _hash(found[2])):
-            raise AccessError("access.unknown", "no such token")
+            raise AccessError(
+                "access.unknown",
+                "no such token",
+                hint="is it whole, and of this service? an admin makes another:  placet token new",
+            )
         record = _record(row)
         if record.revoked is not None:
             raise AccessError("access.revoked", f"token {record.id} was revoked", hint="ask for another one")

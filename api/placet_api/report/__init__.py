@@ -8,7 +8,7 @@ from placet_api.report.shown import Shown
 
 
 def render(form: str, shown: object, *, colour: bool = False) -> str:
-    """A decision in one format: text, json, markdown, junit, sarif or github."""
+    """A decision in one format: text, json, markdown, junit, sarif, github, or vsa where a summary was asked for."""
     assert isinstance(shown, Shown)
     match form:
         case "json":
@@ -30,6 +30,9 @@ def render(form: str, shown: object, *, colour: bool = False) -> str:
             from placet_api.report import github
 
             return github.render(shown)
+        case "vsa":
+            assert shown.summary is not None, "a summary is asked for with the decision, never after it"
+            return shown.summary
         case _:
             from placet_api.report import text
 

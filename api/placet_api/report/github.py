@@ -1,4 +1,4 @@
-"""A decision as GitHub workflow commands, and as a step's summary.
+"""A decision as GitHub workflow commands, as a step's summary, and as a step's outputs.
 
 A line that starts with `::` is an order to the runner. So every line here is one that this file began, and words
 from evidence are escaped, never lines of their own.
@@ -52,6 +52,27 @@ def append_summary(path: Path, shown: Shown) -> str | None:
     except OSError as error:
         return f"cannot write the step summary: {error.strerror or error}"
     return None if whole else "the step summary is full: the report is cut there"
+
+
+def append_outputs(path: Path, shown: Shown) -> str | None:
+    """Append `verdict`, `decision`, `entry` and `receipt` to a step's outputs. Words when that failed; never an error.
+
+    Without outputs a later step reads no verdict, which is none to go on with.
+    """
+    values = {
+        "verdict": "allow" if shown.allowed else "deny",
+        "decision": str(shown.body["id"]),
+        "entry": "" if shown.entry is None else str(shown.entry),
+        "receipt": shown.receipt or "",
+    }
+    # A value of two lines would be an output of somebody else's choice.
+    lines = [f"{name}={value if value.isprintable() else ''}\n" for name, value in values.items()]
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write("".join(lines))
+    except OSError as error:
+        return f"cannot write the step outputs: {error.strerror or error}"
+    return None
 
 
 def _shortened(text: bytes, room: int) -> bytes:

@@ -16,7 +16,8 @@ class Shown:
     """One decision to show. `body` is the decision document, `label` the subject's name or what the user called it.
 
     `handle` is what a command takes for the subject, where that is shorter than its digest; `trouble` is what went
-    wrong after the decision, when its receipt was to be kept.
+    wrong after the decision, when its receipt was to be kept. `summary` is the signed verification summary, a bundle's
+    text, where one was asked for.
     """
 
     body: Mapping[str, Any]
@@ -25,6 +26,7 @@ class Shown:
     receipt: str | None = None
     handle: str | None = None
     trouble: str | None = None
+    summary: str | None = None
 
     @property
     def allowed(self) -> bool:

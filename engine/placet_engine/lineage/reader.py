@@ -18,6 +18,7 @@ from placet_attestations.store import EvidenceStore
 from placet_attestations.trust import TrustPolicy
 from placet_attestations.verify import Verifier
 from placet_engine.lineage.model import Arrived, Finding
+from placet_engine.lineage.summaries import found, is_summary
 from placet_engine.log.log import DecisionLog
 
 
@@ -50,11 +51,11 @@ class EvidenceReader:
         arrived: list[Arrived] = []
         findings: list[Finding] = []
         for digest in held[: self.limits.max_statements_per_artifact]:
-            found = self._one(digest, artifact)
-            if isinstance(found, Arrived):
-                arrived.append(found)
+            item = self._one(digest, artifact)
+            if isinstance(item, Arrived):
+                arrived.append(item)
             else:
-                findings.append(found)
+                findings.append(item)
         copies = self._copies(arrived)
         findings.extend(_copy(item, artifact) for item in arrived if item.verified.digest in copies)
         return About(
@@ -104,14 +105,15 @@ class EvidenceReader:
                 artifact,
             )
         who = (digest, artifact, verified.type, verified.signer.id)
-        if not is_known(verified.statement.predicate_type):
+        summary = is_summary(verified.statement)
+        if not summary and not is_known(verified.statement.predicate_type):
             return Finding("predicate.unknown", f"no rule reads {verified.type}", *who)
         since = self.log.evidence_time(digest)
         if since is None:
             return Finding(
                 "evidence.unrecorded", "the log has no arrival of this statement: add it by  placet add", *who
             )
-        return Arrived(verified, since)
+        return found(verified, artifact, since, self.trust) if summary else Arrived(verified, since)
 
 
 def _copy(item: Arrived, artifact: Digest) -> Finding:

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator
 
 from placet_attestations.digests import Digest
+from placet_attestations.times import format_time
 from placet_engine.lineage.model import Artifact, Lineage
 
 
@@ -84,7 +85,7 @@ def as_json(lineage: Lineage) -> str:
                 "type": item.verified.type,
                 "signer": item.verified.signer.id,
                 "principal": item.verified.signer.principal,
-                "since": item.arrived.since.isoformat(),
+                "since": format_time(item.arrived.since),
                 "subjects": sorted(item.roles),
             }
             for digest, item in lineage.statements.items()

@@ -90,8 +90,7 @@ class DecisionRecord:
     fields: Mapping[str, JsonValue] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if clash := sorted(_RESERVED & self.fields.keys()):
-            raise AssertionError(f"these leaf fields are taken: {clash}")
+        _check_fields(self.fields)
         if len({item.key for item in self.reservations}) != len(self.reservations):
             raise AssertionError("a decision reserves each key once")
 
@@ -153,8 +152,9 @@ def event_draft(
     kind: str, time: datetime, fields: Mapping[str, JsonValue], limits: LogLimits = DEFAULT_LOG_LIMITS
 ) -> Draft:
     """The record of something that changes how decisions are made. The fields must name no person."""
-    if kind in ("evidence", "decision", "admission") or _RESERVED & fields.keys():
-        raise AssertionError(f"an event may not look like another entry: {kind}, {sorted(fields)}")
+    if kind in ("evidence", "decision", "admission"):
+        raise AssertionError(f"an event may not look like another entry: {kind}")
+    _check_fields(fields)
     return _draft({**fields, "v": 1, "type": kind, "time": format_time(time)}, limits)
 
 
@@ -169,11 +169,10 @@ def admission_draft(
     """The record of what was answered about an object that names artifacts; `document` says what was asked.
 
     The decisions that it rests on have entries of their own. The fields must name no person. LimitError
-    log.leaf_too_large.
+    log.leaf_too_large, log.payload_too_large.
     """
-    if clash := sorted(_RESERVED & fields.keys()):
-        raise AssertionError(f"these leaf fields are taken: {clash}")
-    payload = Payload.of(document)
+    _check_fields(fields)
+    payload = _payload("admission", document, limits)
     body: JsonObject = {
         **fields,
         "v": 1,
@@ -183,7 +182,10 @@ def admission_draft(
         "verdict": verdict,
         "commitments": {"admission": payload.commitment},
     }
-    return replace(_draft(body, limits), payloads={"admission": payload})
+    leaf = _leaf(body, limits)
+    # What `columns` reads out of this leaf, for the many that a cluster writes.
+    view = Columns("admission", time.astimezone(UTC), id, None, None, verdict, None)
+    return Draft(leaf, view, {"admission": payload}, strict_clock=verdict == "allow")
 
 
 def decision_leaf(record: DecisionRecord, commitments: Mapping[str, str]) -> JsonObject:
@@ -217,14 +219,7 @@ def decision_draft(
     LimitError log.leaf_too_large, log.payload_too_large.
     """
     parts = {"decision": document, "input": input, "answer": answer}
-    payloads = {name: Payload.of(data) for name, data in parts.items() if data is not None}
-    for name, payload in payloads.items():
-        if len(payload.data) > limits.max_payload_bytes:
-            raise LimitError(
-                "log.payload_too_large",
-                f"{name} has {len(payload.data)} bytes, the log takes {limits.max_payload_bytes}",
-                hint="give the decision fewer facts",
-            )
+    payloads = {name: _payload(name, data, limits) for name, data in parts.items() if data is not None}
     body = decision_leaf(record, {name: payload.commitment for name, payload in payloads.items()})
     return replace(
         _draft(body, limits), payloads=payloads, reservations=record.reservations, strict_clock=strict_clock
@@ -290,6 +285,25 @@ def parse_time(text: str) -> datetime:
 
 
 def _draft(body: JsonObject, limits: LogLimits) -> Draft:
+    return Draft(_leaf(body, limits), columns(body))
+
+
+def _check_fields(fields: Mapping[str, JsonValue]) -> None:
+    if clash := sorted(_RESERVED & fields.keys()):
+        raise AssertionError(f"these leaf fields are taken: {clash}")
+
+
+def _payload(name: str, data: bytes, limits: LogLimits) -> Payload:
+    if len(data) > limits.max_payload_bytes:
+        raise LimitError(
+            "log.payload_too_large",
+            f"{name} has {len(data)} bytes, the log takes {limits.max_payload_bytes}",
+            hint="give the decision fewer facts",
+        )
+    return Payload.of(data)
+
+
+def _leaf(body: JsonObject, limits: LogLimits) -> bytes:
     leaf = dumps(body)
     if len(leaf) > limits.max_leaf_bytes:
         raise LimitError(
@@ -297,7 +311,7 @@ def _draft(body: JsonObject, limits: LogLimits) -> Draft:
             f"a log entry has {len(leaf)} bytes, the bound is {limits.max_leaf_bytes}",
             hint="shorten its gate, reasons or reservations; payloads belong beside the leaf",
         )
-    return Draft(leaf, columns(body))
+    return leaf
 
 
 def _text(body: JsonObject, key: str, where: str) -> str | None:

@@ -90,7 +90,7 @@ def _read(path: Path, *, private: bool) -> str:
                 )
             raw = file.read(_MAX_KEY_BYTES)
     except FileNotFoundError as error:
-        hint = "`placet init` makes one; or set log.key"
+        hint = "bring it from where the log is kept, or set log.key; a new project (`placet init DIR`) has its own"
         raise ConfigurationError(
             "logkey.missing", "there is no log key", where=str(path), hint=hint
         ) from error

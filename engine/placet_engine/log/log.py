@@ -28,14 +28,14 @@ from placet_engine.log.entry import (
 from placet_engine.log.head_file import HeadFile
 from placet_engine.log.keyfile import load_log_key
 from placet_engine.log.limits import DEFAULT_LOG_LIMITS, LogLimits
-from placet_engine.log.merkle import inclusion_proof
+from placet_engine.log.nodes import NodeMemory
 from placet_engine.log.note import NoteSigner, NoteVerifier, valid_name
 from placet_engine.log.proof import Proof
 from placet_engine.log.receipt import make_receipt
 from placet_engine.log.seal import LogSeal, check_head, check_kept
 from placet_engine.log.sqlite import SqliteLogStore
 from placet_engine.log.store import Filters, Head, LogStore
-from placet_engine.log.writer import LogWriter
+from placet_engine.log.writer import LogWriter, Soon
 
 
 class DecisionLog:
@@ -61,6 +61,7 @@ class DecisionLog:
         self._proved: Head | None = None
         self._last: tuple[Head, Proof] | None = None
         self._arrivals: dict[Digest, datetime] = {}
+        self._nodes = NodeMemory(store.node)
 
     @classmethod
     def open(cls, database: Path, *, key: NoteSigner | Path, head: Path, origin: str | None = None) -> Self:
@@ -123,13 +124,13 @@ class DecisionLog:
         """Append and wait until it is durable; errors as `LogWriter.append`, and LogError log.read_only."""
         return self.submit(draft).result()
 
-    def submit(self, draft: Draft) -> Future[Appended]:
-        """Hand in a draft; the future answers when it is durable."""
+    def submit(self, draft: Draft, *, soon: Soon | None = None) -> Future[Appended]:
+        """Hand in a draft; the future answers when it is durable. `soon` and errors as `LogWriter.submit`."""
         if self._writer is None:
             raise LogError(
                 "log.read_only", "the log is open for reading only", hint="open it with its private key"
             )
-        return self._writer.submit(draft)
+        return self._writer.submit(draft, soon=soon)
 
     def record_evidence(self, bundle: Digest, predicate_type: str, now: datetime) -> Appended:
         """Record that a bundle arrived; recorded once, the second time gets the first entry. LogError
@@ -157,7 +158,8 @@ class DecisionLog:
     def head(self) -> Head:
         """The durable head, its signature checked (once for each head); LogError log.corrupt, log.key_mismatch."""
         head = self.store.head()
-        if head != self._proved:
+        # What our own writer has just signed need not be checked to be signed: it is the same to the last byte.
+        if head != self._proved and (self._writer is None or head != self._writer.kept):
             check_head(head, self.verifier, self.origin)
             self._proved = head
         return head
@@ -175,11 +177,10 @@ class DecisionLog:
         entry = self.store.entry(index) if 0 <= index < head.size else None
         if entry is None:
             raise self._missing(index, head)
-        proof = Proof(entry.leaf, index, inclusion_proof(index, head.size, self.store.node), head.checkpoint)
-        try:
-            proof.check(self.verifier, self.origin)
-        except ProofError as error:
-            raise _unproved(index, error.message) from error
+        path = self._nodes.path(entry.leaf, index, head)
+        if path is None:
+            raise _unproved(index, f"it does not stand there in the log of {head.size} entries")
+        proof = Proof(entry.leaf, index, path, head.checkpoint)
         if index == head.size - 1:
             self._last = head, proof
         return proof
@@ -253,11 +254,13 @@ class DecisionLog:
         self.store.close()
 
     def _payload(self, proof: Proof, name: str) -> Payload:
-        commitments = string_map(parse_leaf(proof.leaf), "commitments")
+        leaf = parse_leaf(proof.leaf)
+        commitments = string_map(leaf, "commitments")
         payload = self.store.payloads(proof.index).get(name)
         if name not in commitments or payload is None:
-            hint = "see `placet log show`; a payload may have been erased"
-            raise LogError("log.not_found", f"log entry {proof.index} has no {name}", hint=hint)
+            hint = "`placet log list --all` says what each entry is; a payload may have been erased"
+            what = f"log entry {proof.index} is of type {leaf['type']}, and has no {name}"
+            raise LogError("log.not_found", what, hint=hint)
         if payload.commitment != commitments[name]:
             raise _unproved(proof.index, f"its {name} is not what the entry commits to")
         return payload

@@ -84,6 +84,16 @@ class SqliteLogStore(LogRows):
         finally:
             connection.close()
 
+    @contextmanager
+    def follow(self) -> Iterator[LogReader]:
+        """A connection of its own without a transaction: each question sees what is committed by then."""
+        with translated("read"):
+            rows = LogRows(self._connect())
+        try:
+            yield rows
+        finally:
+            rows.close()
+
     def close(self) -> None:
         """Close both connections; waits for a batch that is under way."""
         with self._writing:

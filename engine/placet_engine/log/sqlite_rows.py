@@ -19,7 +19,7 @@ from placet_attestations.errors import AttestationError, StoreError
 from placet_engine.errors import LogError
 from placet_engine.log.entry import Columns, Entry, Payload, format_time, parse_time
 from placet_engine.log.merkle import HASH_SIZE, stored_position
-from placet_engine.log.store import EMPTY_HEAD, Filters, Head, Reserved, Stray
+from placet_engine.log.store import EMPTY_HEAD, Changes, Filters, Head, Reserved, Stray
 
 SCHEMA = (
     """CREATE TABLE IF NOT EXISTS log_entry (
@@ -151,6 +151,17 @@ class LogRows:
             Reserved(str(key), str(value), int(index)) for key, value, index in self._all(sql, start, stop)
         )
 
+    def changes(self, start: int, limit: int) -> Changes:
+        """By the primary key, so that it costs what is new and nothing else."""
+        rows = self._all(
+            "SELECT idx, evidence FROM log_entry WHERE idx >= ? ORDER BY idx LIMIT ?", start, limit
+        )
+        if not rows:
+            return Changes(start, (), ())
+        size = int(rows[-1][0]) + 1
+        bundles = tuple(_bundle(text, f"log entry {index}") for index, text in rows if text is not None)
+        return Changes(size, bundles, self.reservations(start, size))
+
     def stray(self, size: int) -> Stray | None:
         """The first row that lies outside a log of this size."""
         for name in ("entry", "reservation"):
@@ -226,11 +237,15 @@ def _entry(row: tuple[Any, ...]) -> Entry:
     optional = (decision, gate, subject, verdict, evidence)
     if not isinstance(kind, str) or not all(value is None or isinstance(value, str) for value in optional):
         raise corrupt("an index column is not text", where)
+    bundle = None if evidence is None else _bundle(evidence, where)
+    return Entry(index, leaf, Columns(kind, _time(time, where), decision, gate, subject, verdict, bundle))
+
+
+def _bundle(text: object, where: str) -> Digest:
     try:
-        bundle = None if evidence is None else Digest.parse(evidence)
+        return Digest.parse(str(text))
     except AttestationError as error:
         raise corrupt("the evidence column is not a digest", where) from error
-    return Entry(index, leaf, Columns(kind, _time(time, where), decision, gate, subject, verdict, bundle))
 
 
 def _time(text: object, where: str) -> datetime:

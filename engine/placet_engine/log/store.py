@@ -64,6 +64,15 @@ class Stray:
     index: int
 
 
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What the entries from some index on brought in that decisions rest on; `size` is where the next look begins."""
+
+    size: int
+    bundles: tuple[Digest, ...]
+    reserved: tuple[Reserved, ...]
+
+
 class Filters(TypedDict, total=False):
     """What `find` may be asked for; what is absent or None does not filter.
 
@@ -130,6 +139,9 @@ class LogReader(Protocol):
     def reservations(self, start: int, stop: int) -> tuple[Reserved, ...]:
         """The reservations that the entries start <= index < stop made first."""
 
+    def changes(self, start: int, limit: int) -> Changes:
+        """The evidence and the reservations of at most `limit` entries from `start` on, oldest first."""
+
     def stray(self, size: int) -> Stray | None:
         """A row beyond a log of `size` entries, or one whose entry is missing; None when there is none."""
 
@@ -157,6 +169,9 @@ class LogStore(LogReader, Protocol):
 
     def snapshot(self) -> AbstractContextManager[LogReader]:
         """A view of one moment, for reading a whole log while others append."""
+
+    def follow(self) -> AbstractContextManager[LogReader]:
+        """A reader of its own that always sees the newest: no other reader's long question makes it wait."""
 
     def close(self) -> None:
         """Let go of the files. Nothing is lost by not calling it."""

@@ -9,6 +9,7 @@ any other.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future
 from threading import Condition, Lock, Thread
 from types import TracebackType
@@ -18,9 +19,11 @@ from placet_engine.errors import LogError
 from placet_engine.log.entry import Appended, Draft
 from placet_engine.log.limits import DEFAULT_LOG_LIMITS, LogLimits
 from placet_engine.log.seal import LogSeal
-from placet_engine.log.store import Committed, LogStore
+from placet_engine.log.store import Committed, Head, LogStore
 
 _Waiting = tuple[Draft, "Future[Appended]"]
+Soon = Callable[[Callable[[], None]], object]
+"""Runs a function a little later, in the thread that hands it in: an event loop's `call_soon`."""
 
 
 class LogWriter:
@@ -34,12 +37,19 @@ class LogWriter:
         self._store = store
         self._seal = seal
         self._limits = limits
+        self._kept: Head | None = None
         self._waiting: deque[_Waiting] = deque()
         self._closed = False
+        self._gathering = False
         self._thread: Thread | None = None
         lock = Lock()
         self._filled = Condition(lock)
         self._room = Condition(lock)
+
+    @property
+    def kept(self) -> Head | None:
+        """The newest head that this writer signed, or proved, and kept; None before its first batch."""
+        return self._kept
 
     def __enter__(self) -> Self:
         return self
@@ -49,14 +59,16 @@ class LogWriter:
     ) -> None:
         self.close()
 
-    def submit(self, draft: Draft) -> Future[Appended]:
+    def submit(self, draft: Draft, *, soon: Soon | None = None) -> Future[Appended]:
         """Hand in a draft; the future answers when it is durable, or raises what `append` raises.
 
-        Waits while the queue is full; LogError log.busy when it stays so, log.closed after `close`.
+        Waits while the queue is full; LogError log.busy when it stays so, log.closed after `close`. An event loop gives
+        its `call_soon` as `soon`: then nothing waits, and the writer begins once the loop has handed in all that it
+        has in this turn, so that one commit serves them all.
         """
         future: Future[Appended] = Future()
         with self._room:
-            if not self._room.wait_for(self._has_room, self._limits.queue_timeout):
+            if not self._room.wait_for(self._has_room, self._limits.queue_timeout if soon is None else 0):
                 raise LogError("log.busy", "too many drafts wait for the log", hint="ask again later")
             if self._closed:
                 raise LogError("log.closed", "the log is closed", hint="open it again")
@@ -64,7 +76,12 @@ class LogWriter:
                 self._thread = Thread(target=self._run, name="placet-log-writer", daemon=True)
                 self._thread.start()
             self._waiting.append((draft, future))
-            self._filled.notify()
+            if soon is None:
+                self._gathering = False  # whoever waits here waits for no turn of a loop
+                self._filled.notify()
+            elif not self._gathering:
+                self._gathering = True
+                soon(self._begin)
         return future
 
     def append(self, draft: Draft) -> Appended:
@@ -85,6 +102,14 @@ class LogWriter:
         if self._thread is not None:
             self._thread.join()
 
+    def _has_work(self) -> bool:
+        return self._closed or bool(self._waiting and not self._gathering)
+
+    def _begin(self) -> None:
+        with self._filled:
+            self._gathering = False
+            self._filled.notify()
+
     def _has_room(self) -> bool:
         return self._closed or len(self._waiting) < self._limits.max_queue
 
@@ -97,7 +122,7 @@ class LogWriter:
         batch: list[_Waiting] = []
         with self._filled:
             while not batch:
-                self._filled.wait_for(lambda: self._waiting or self._closed)
+                self._filled.wait_for(self._has_work)
                 if not self._waiting:
                     break
                 while self._waiting and len(batch) < self._limits.max_batch:
@@ -112,6 +137,7 @@ class LogWriter:
             committed = self._store.append([draft for draft, _ in batch], self._seal)
             # A crash here leaves a store ahead of its kept head, which is fine: the next batch keeps a newer one.
             self._seal.keep(committed.head)
+            self._kept = committed.head
         except Exception as error:  # noqa: BLE001 - the thread lives on, and every caller hears of it
             _fail(batch, error)
         else:

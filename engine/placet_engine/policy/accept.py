@@ -14,8 +14,8 @@ import os
 import stat
 import tarfile
 import tempfile
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -83,8 +83,10 @@ def accept(
     if remembered is not None:
         return remembered
     check_settings(policy_set.settings(), used_schema)
+    # First of all it must be an OPA: what something else says of a policy set is no verdict on it.
+    version = probe_version(opa, limits=limits).version
     _compile(policy_set, opa, capabilities, limits)
-    accepted = Acceptance(**{**asdict(key), "opa_version": probe_version(opa, limits=limits).version})
+    accepted = Acceptance(**{**asdict(key), "opa_version": version})
     _remember(marker, accepted)
     return accepted
 
@@ -106,15 +108,30 @@ def _compile(policy_set: PolicySet, opa: Binary, capabilities: Capabilities, lim
         for tool in finished:
             if tool.status != 0:
                 raise compile_error(tool.words.replace(archive.name, "archive"))
-        annotations = inspect(archive, opa, limits=limits)
-        compiled = _data(archive.with_name("built.tar.gz"))
-    check_entrypoint(annotations)
-    rules = read_rules(annotations)
+        with _understood(opa):
+            annotations = inspect(archive, opa, limits=limits)
+            compiled = _data(archive.with_name("built.tar.gz"))
+            check_entrypoint(annotations)
+            rules = read_rules(annotations)
     if faults := lint_sources(policy_set.files):
         raise metadata_error(faults)
     _check_index(policy_set, rules)
     _check_reading(policy_set, compiled)
     check_codes(policy_set.settings(), {rule.code: rule.collections for rule in rules})
+
+
+@contextmanager
+def _understood(opa: Binary) -> Iterator[None]:
+    """What an OPA says that cannot be read is no acceptance. Raises PolicyError opa.version."""
+    try:
+        yield
+    except (ValueError, LookupError, TypeError, AttributeError, OSError, tarfile.TarError) as error:
+        raise PolicyError(
+            "opa.version",
+            "this is no OPA that Placet understands: it says something else of a policy set",
+            where=str(opa.path),
+            hint="reinstall placet (its wheel carries OPA), or set opa.path to an OPA binary",
+        ) from error
 
 
 def _check_index(policy_set: PolicySet, rules: Sequence[RuleWords]) -> None:

@@ -8,12 +8,12 @@ beside it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final, Literal, NoReturn, get_args
 
 from placet_attestations.errors import MalformedError
-from placet_attestations.strictjson import JsonValue, loads
+from placet_attestations.strictjson import JsonObject, JsonValue, loads
 from placet_engine.errors import PolicyError
 from placet_engine.policy import answer_shape as shape
 from placet_engine.policy.limits import DEFAULT_POLICY_LIMITS, PolicyLimits
@@ -77,7 +77,10 @@ class Obligation:
 
 @dataclass(frozen=True, slots=True)
 class PolicyAnswer:
-    """A whole answer. `verdict` counts; `would` is what enforcement would say; both follow from `checks`."""
+    """A whole answer. `verdict` counts; `would` is what enforcement would say; both follow from `checks`.
+
+    `document` is the object that all the rest was read from.
+    """
 
     gate: str
     subject: str
@@ -88,6 +91,7 @@ class PolicyAnswer:
     waivers: tuple[str, ...]
     obligations: tuple[Obligation, ...]
     reserve: tuple[str, ...]
+    document: JsonObject = field(repr=False, compare=False)
 
 
 def parse_answer(
@@ -123,21 +127,22 @@ def parse_answer(
 
 
 def _answer(document: JsonValue) -> PolicyAnswer:
-    fields = shape.mapping(document, "answer", required=_ANSWER_FIELDS)
+    fields, where = shape.mapping(document, "answer", required=_ANSWER_FIELDS), "answer"
     if fields["version"] != 1 or isinstance(fields["version"], bool):
         shape.refuse("answer.version", "is not 1")
-    checks = shape.filled(fields["checks"], "answer.checks")
-    obligations = shape.array(fields["obligations"], "answer.obligations")
+    checks = shape.filled(fields, "checks", where)
+    obligations = shape.array(fields, "obligations", where)
     return PolicyAnswer(
-        gate=shape.text(fields["gate"], "answer.gate"),
-        subject=shape.matching(shape.DIGEST, fields["subject"], "answer.subject", "a sha256 digest"),
-        verdict=shape.choice(fields["verdict"], "answer.verdict", get_args(Verdict)),
-        would=shape.choice(fields["would"], "answer.would", get_args(Verdict)),
-        mode=shape.choice(fields["mode"], "answer.mode", get_args(Mode)),
+        gate=shape.text(fields, "gate", where),
+        subject=shape.matching(shape.DIGEST, fields, "subject", where, "a sha256 digest"),
+        verdict=shape.choice(fields, "verdict", where, get_args(Verdict)),
+        would=shape.choice(fields, "would", where, get_args(Verdict)),
+        mode=shape.choice(fields, "mode", where, get_args(Mode)),
         checks=tuple(_check(item, f"checks[{i}]") for i, item in enumerate(checks)),
-        waivers=shape.digests(fields["waivers"], "answer.waivers"),
+        waivers=shape.digests(fields, "waivers", where),
         obligations=tuple(_obligation(item, f"obligations[{i}]") for i, item in enumerate(obligations)),
-        reserve=shape.digests(fields["reserve"], "answer.reserve"),
+        reserve=shape.digests(fields, "reserve", where),
+        document=fields,
     )
 
 
@@ -145,6 +150,7 @@ _ANSWER = "version gate subject verdict would mode checks waivers obligations re
 _CHECK = "code title status severity solution controls requirements results"
 _ANSWER_FIELDS: Final = tuple(_ANSWER.split())
 _CHECK_FIELDS: Final = tuple(_CHECK.split())
+_RESULT_FIELDS: Final = ("status", "target", "evidence")
 _STATUSES: Final[tuple[Status, ...]] = get_args(Status)
 _OUTCOMES: Final[tuple[Outcome, ...]] = get_args(Outcome)
 _SEVERITIES: Final[tuple[Severity, ...]] = get_args(Severity)
@@ -152,50 +158,48 @@ _SEVERITIES: Final[tuple[Severity, ...]] = get_args(Severity)
 
 def _check(value: JsonValue, where: str) -> Check:
     fields = shape.mapping(value, where, required=_CHECK_FIELDS, optional=("message", "waiver"))
-    results = shape.filled(fields["results"], f"{where}.results")
+    results = shape.filled(fields, "results", where)
     return Check(
-        code=shape.matching(shape.CODE, fields["code"], f"{where}.code", "a dotted code"),
-        title=shape.text(fields["title"], f"{where}.title"),
-        status=shape.choice(fields["status"], f"{where}.status", _STATUSES),
-        severity=shape.choice(fields["severity"], f"{where}.severity", _SEVERITIES),
+        code=shape.matching(shape.CODE, fields, "code", where, "a dotted code"),
+        title=shape.text(fields, "title", where),
+        status=shape.choice(fields, "status", where, _STATUSES),
+        severity=shape.choice(fields, "severity", where, _SEVERITIES),
         message=shape.optional_text(fields, "message", where),
-        solution=shape.text(fields["solution"], f"{where}.solution"),
-        controls=shape.texts(fields["controls"], f"{where}.controls"),
-        requirements=shape.texts(fields["requirements"], f"{where}.requirements"),
+        solution=shape.text(fields, "solution", where),
+        controls=shape.texts(fields, "controls", where),
+        requirements=shape.texts(fields, "requirements", where),
         results=tuple(_result(item, f"{where}.results[{i}]") for i, item in enumerate(results)),
         waiver=_waiver(fields["waiver"], f"{where}.waiver") if "waiver" in fields else None,
     )
 
 
 def _result(value: JsonValue, where: str) -> CheckResult:
-    fields = shape.mapping(
-        value, where, required=("status", "target", "evidence"), optional=("message", "notes")
-    )
+    fields = shape.mapping(value, where, required=_RESULT_FIELDS, optional=("message", "notes"))
+    if "notes" in fields:
+        shape.filled(fields, "notes", where)
     return CheckResult(
-        status=shape.choice(fields["status"], f"{where}.status", _OUTCOMES),
-        target=shape.text(fields["target"], f"{where}.target"),
+        status=shape.choice(fields, "status", where, _OUTCOMES),
+        target=shape.text(fields, "target", where),
         message=shape.optional_text(fields, "message", where),
-        notes=shape.texts(shape.filled(fields["notes"], f"{where}.notes"), f"{where}.notes")
-        if "notes" in fields
-        else (),
-        evidence=shape.digests(fields["evidence"], f"{where}.evidence"),
+        notes=shape.texts(fields, "notes", where) if "notes" in fields else (),
+        evidence=shape.digests(fields, "evidence", where),
     )
 
 
 def _obligation(value: JsonValue, where: str) -> Obligation:
     fields = shape.mapping(value, where, required=("code", "message"))
     return Obligation(
-        code=shape.matching(shape.CODE, fields["code"], f"{where}.code", "a dotted code"),
-        message=shape.text(fields["message"], f"{where}.message"),
+        code=shape.matching(shape.CODE, fields, "code", where, "a dotted code"),
+        message=shape.text(fields, "message", where),
     )
 
 
 def _waiver(value: JsonValue, where: str) -> CheckWaiver:
     fields = shape.mapping(value, where, required=("statement", "until", "by"))
     return CheckWaiver(
-        statement=shape.matching(shape.DIGEST, fields["statement"], f"{where}.statement", "a sha256 digest"),
-        until=shape.matching(shape.TIME, fields["until"], f"{where}.until", "an RFC 3339 time in UTC"),
-        by=shape.text(fields["by"], f"{where}.by"),
+        statement=shape.matching(shape.DIGEST, fields, "statement", where, "a sha256 digest"),
+        until=shape.matching(shape.TIME, fields, "until", where, "an RFC 3339 time in UTC"),
+        by=shape.text(fields, "by", where),
     )
 
 

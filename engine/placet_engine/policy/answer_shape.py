@@ -1,14 +1,15 @@
-"""Strict reading of one JSON value of an answer: the right type in the right place, or PolicyError
+"""Strict reading of the members of an answer: the right type in the right place, or PolicyError
 policy.answer.
 
-Every function takes the value and where it stands (`checks[3].results[0].target`), for the error's words.
+Every function takes an object, a key of it, and where the object stands (`checks[3].results[0]`), for the error's
+words: those are put together when there is an error and not before, because an answer has a thousand members.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Final, NoReturn, TypeVar
+from typing import Final, NoReturn, TypeVar, cast
 
 from placet_attestations.strictjson import JsonObject, JsonValue
 from placet_engine.errors import PolicyError
@@ -31,75 +32,79 @@ def refuse(where: str, what: str) -> NoReturn:
 def mapping(
     value: JsonValue, where: str, *, required: Sequence[str], optional: Sequence[str] = ()
 ) -> JsonObject:
-    """An object with all `required` keys and none but the `optional` ones beside them."""
+    """`value` itself: an object with all `required` keys and none but the `optional` ones beside them."""
     # What the reader gives comes first in these tests: asking an abstract class is slow.
     if not isinstance(value, (dict, Mapping)):
         refuse(where, "is not an object")
-    if missing := [key for key in required if key not in value]:
-        refuse(where, f"lacks {', '.join(missing)}")
+    if not all(map(value.__contains__, required)):
+        refuse(where, f"lacks {', '.join(key for key in required if key not in value)}")
     # All required keys are there, so only a longer object has others.
     if len(value) > len(required) and (unknown := sorted(value.keys() - {*required, *optional})):
         refuse(where, f"has unknown {', '.join(unknown)}")
     return value
 
 
-def array(value: JsonValue, where: str) -> Sequence[JsonValue]:
+def array(fields: JsonObject, key: str, where: str) -> Sequence[JsonValue]:
     """An array."""
+    value = fields[key]
     if isinstance(value, str) or not isinstance(value, (list, Sequence)):
-        refuse(where, "is not an array")
+        refuse(f"{where}.{key}", "is not an array")
     return value
 
 
-def filled(value: JsonValue, where: str) -> Sequence[JsonValue]:
+def filled(fields: JsonObject, key: str, where: str) -> Sequence[JsonValue]:
     """An array that is not empty."""
-    items = array(value, where)
+    items = array(fields, key, where)
     if not items:
-        refuse(where, "is empty")
+        refuse(f"{where}.{key}", "is empty")
     return items
 
 
-def text(value: JsonValue, where: str) -> str:
+def text(fields: JsonObject, key: str, where: str) -> str:
     """A text that is not empty."""
+    value = fields[key]
     if not isinstance(value, str) or not value:
-        refuse(where, "is not a text")
+        refuse(f"{where}.{key}", "is not a text")
     return value
 
 
 def optional_text(fields: JsonObject, key: str, where: str) -> str | None:
     """The text under `key`, None when the key is absent."""
-    return text(fields[key], f"{where}.{key}") if key in fields else None
+    return text(fields, key, where) if key in fields else None
 
 
-def texts(value: JsonValue, where: str) -> tuple[str, ...]:
+def texts(fields: JsonObject, key: str, where: str) -> tuple[str, ...]:
     """An array of texts."""
-    return tuple(
-        item if isinstance(item, str) and item else refuse(f"{where}[{i}]", "is not a text")
-        for i, item in enumerate(array(value, where))
-    )
+    items = array(fields, key, where)
+    for i, item in enumerate(items):
+        if not isinstance(item, str) or not item:
+            refuse(f"{where}.{key}[{i}]", "is not a text")
+    return cast("tuple[str, ...]", tuple(items))
 
 
-def matching(pattern: re.Pattern[str], value: JsonValue, where: str, what: str) -> str:
+def matching(pattern: re.Pattern[str], fields: JsonObject, key: str, where: str, what: str) -> str:
     """A text that `pattern` matches as a whole; `what` names what it should be."""
+    value = fields[key]
     if not isinstance(value, str) or pattern.fullmatch(value) is None:
-        refuse(where, f"is not {what}")
+        refuse(f"{where}.{key}", f"is not {what}")
     return value
 
 
-def digests(value: JsonValue, where: str) -> tuple[str, ...]:
+def digests(fields: JsonObject, key: str, where: str) -> tuple[str, ...]:
     """An array of distinct sha256 digests."""
-    found = tuple(
-        item
-        if isinstance(item, str) and DIGEST.fullmatch(item)
-        else refuse(f"{where}[{i}]", "is not a sha256 digest")
-        for i, item in enumerate(array(value, where))
-    )
-    if len(set(found)) != len(found):
-        refuse(where, "names one digest twice")
+    items = array(fields, key, where)
+    for i, item in enumerate(items):
+        if not isinstance(item, str) or DIGEST.fullmatch(item) is None:
+            refuse(f"{where}.{key}[{i}]", "is not a sha256 digest")
+    found = cast("tuple[str, ...]", tuple(items))
+    if len(found) > 1 and len(set(found)) != len(found):
+        refuse(f"{where}.{key}", "names one digest twice")
     return found
 
 
-def choice(value: JsonValue, where: str, choices: tuple[_T, ...]) -> _T:
+def choice(fields: JsonObject, key: str, where: str, choices: tuple[_T, ...]) -> _T:
     """One of `choices`."""
+    value = fields[key]
     if value not in choices:
-        refuse(where, f"is {value!r}, not one of {', '.join(choices)}")
+        refuse(f"{where}.{key}", f"is {value!r}, not one of {', '.join(choices)}")
     return value

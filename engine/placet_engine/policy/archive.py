@@ -19,6 +19,9 @@ from placet_engine.errors import PolicyError
 from placet_engine.policy.limits import DEFAULT_POLICY_LIMITS, PolicyLimits
 
 MANIFEST: Final = ".manifest"
+SIGNATURES: Final = ".signatures.json"
+"""What is about the files and not one of them: neither has a part in the revision."""
+
 ROOT: Final = "placet"
 """The one root that a policy set owns in OPA's data document."""
 
@@ -35,13 +38,14 @@ class PolicyFile:
     data: bytes
 
 
-def write_archive(files: Iterable[PolicyFile], revision: str) -> bytes:
-    """The bundle archive of `files`, with a manifest that names `revision`."""
+def write_archive(files: Iterable[PolicyFile], revision: str, *, signatures: bytes | None = None) -> bytes:
+    """The bundle archive of `files`, with a manifest that names `revision`, and OPA's signature if it is given."""
     manifest = json.dumps({"revision": revision, "roots": [ROOT], "rego_version": 1}, sort_keys=True)
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         for file in (
             PolicyFile(MANIFEST, manifest.encode()),
+            *(() if signatures is None else (PolicyFile(SIGNATURES, signatures),)),
             *sorted(files, key=lambda file: file.path.encode()),
         ):
             info = tarfile.TarInfo(file.path)
@@ -51,7 +55,13 @@ def write_archive(files: Iterable[PolicyFile], revision: str) -> bytes:
 
 
 def read_archive(data: bytes, limits: PolicyLimits = DEFAULT_POLICY_LIMITS) -> tuple[PolicyFile, ...]:
-    """The files of a bundle archive without its manifest, sorted by path.
+    """The files of a bundle archive without its manifest and its signature, sorted by path; errors as `unpack`."""
+    found = unpack(data, limits)
+    return tuple(found[path] for path in sorted(found.keys() - {MANIFEST, SIGNATURES}))
+
+
+def unpack(data: bytes, limits: PolicyLimits = DEFAULT_POLICY_LIMITS) -> dict[str, PolicyFile]:
+    """Everything in a bundle archive, by path.
 
     Raises PolicyError policy.archive (not a gzipped tar, special members, a path twice), policy.too_large.
     """
@@ -71,8 +81,7 @@ def read_archive(data: bytes, limits: PolicyLimits = DEFAULT_POLICY_LIMITS) -> t
         raise _broken(f"not a tar archive: {error}") from error
     if len(found) > limits.max_policy_files:
         raise _too_large(f"more than {limits.max_policy_files:,} files")
-    found.pop(MANIFEST, None)
-    return tuple(found[path] for path in sorted(found))
+    return found
 
 
 def _gunzip(data: bytes, limits: PolicyLimits) -> bytes:

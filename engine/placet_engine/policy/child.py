@@ -16,7 +16,7 @@ from placet_engine.policy.binary import Binary
 from placet_engine.policy.bundle import PolicySet
 from placet_engine.policy.limits import DEFAULT_POLICY_LIMITS, PolicyLimits
 from placet_engine.policy.port import Answer
-from placet_engine.policy.process import Recipe, socket_folder
+from placet_engine.policy.process import VARIABLES, Recipe, socket_folder
 from placet_engine.policy.worker import Backend, Worker
 
 if TYPE_CHECKING:
@@ -43,7 +43,8 @@ class ChildOpa:
         """Start OPA with `policy_set`, which must be accepted before any answer is believed.
 
         `runtime_dir`: where the private folder of bundle and socket is made, default the system's temporary
-        folder. `environment`: all variables that OPA sees, default none. Raises PolicyError opa.socket_path.
+        folder. `environment`: all variables that OPA sees, default `process.VARIABLES`. Raises PolicyError
+        opa.socket_path.
         """
         self._revision: Final = policy_set.revision
         self._limits = limits
@@ -52,7 +53,7 @@ class ChildOpa:
             opa=opa.path,
             archive=policy_set.archive,
             runtime_dir=socket_folder(runtime_dir),
-            environment=dict(environment or {}),
+            environment=VARIABLES if environment is None else dict(environment),
             limits=limits,
         )
         self._worker = Worker(self._make, name="placet-opa")

@@ -27,6 +27,8 @@ from placet_engine.policy.wire import WireError, read_body, refusal_text
 ENTRYPOINT: Final = "placet/main/decision"
 QUERY: Final = "provenance=true&strict-builtin-errors=true"
 
+_NOTHING: Final = "placet/none?provenance=true"  # no document stands there: only the provenance is wanted
+
 _SEGMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HEADERS: Final = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
 
@@ -80,6 +82,7 @@ class OpaClient(AsyncOpaClient):  # type: ignore[misc]  # the package ships no t
         self._expected = expected
         self._limits = limits
         self._url = f"{self.root_url}/data/{checked_path(entrypoint)}?{QUERY}"
+        self._probe = f"{self.root_url}/data/{_NOTHING}"
 
     async def _init_session(self) -> None:
         """The package's hook, overridden: it knows neither unix sockets nor an own certificate authority.
@@ -103,6 +106,20 @@ class OpaClient(AsyncOpaClient):  # type: ignore[misc]  # the package ships no t
                 return bool(await self.check_health({"bundles": True}))
         except TimeoutError:
             return False
+
+    async def holds(self) -> str | None:
+        """The revision by which it would answer now ("" without one); None when it does not say in time."""
+        try:
+            async with (
+                asyncio.timeout(self._limits.probe_timeout),
+                self._session.get(self._probe, headers=_HEADERS, allow_redirects=False) as response,
+            ):
+                body = await self._read(response)
+            return (
+                None if response.status != 200 or body is None else self._evaluated(read_body(body).revisions)
+            )
+        except (aiohttp.ClientError, OSError, WireError):  # a TimeoutError is an OSError
+            return None
 
     async def decide(self, question: bytes) -> Answer:
         """Ask once. Cancelling it closes the connection, on which OPA stops the evaluation.

@@ -43,8 +43,9 @@ class RemoteOpa:
         """
         place = parse_url(url, ca=ca, certificate=certificate, token=token)
         self._revision: Final = revision
+        expected = Expected(revision, bundle)
         self._worker = Worker(
-            lambda: _Remote(lambda: OpaClient(place, Expected(revision, bundle), limits=limits)),
+            lambda: _Remote(lambda: OpaClient(place, expected, limits=limits), expected),
             name="placet-opa-remote",
         )
 
@@ -58,7 +59,7 @@ class RemoteOpa:
         return self._worker.ask(input, timeout)
 
     def wait_ready(self, timeout: float) -> None:
-        """Return once it reports its bundles as active. Raises PolicyError opa.not_ready."""
+        """Return once it answers by the expected policy set. Raises PolicyError opa.not_ready."""
         self._worker.wait_ready(timeout)
 
     def close(self) -> None:
@@ -77,8 +78,9 @@ class RemoteOpa:
 class _Remote:
     """The backend in the worker's loop."""
 
-    def __init__(self, connect: Callable[[], OpaClient]) -> None:
+    def __init__(self, connect: Callable[[], OpaClient], expected: Expected) -> None:
         self._client = connect()
+        self._expected = expected
 
     async def open(self) -> None:
         await self._client.__aenter__()
@@ -93,13 +95,17 @@ class _Remote:
             return Unreachable(str(error))
 
     async def wait_ready(self, deadline: float) -> None:
-        patience = deadline - time.monotonic()
+        patience, words = deadline - time.monotonic(), ""
         try:
             async with asyncio.timeout(patience):
-                while not await self._client.healthy():  # noqa: ASYNC110 - another program is waited for
+                while True:
+                    got = await self._client.holds()
+                    if got == self._expected.revision and await self._client.healthy():
+                        return
+                    words = "" if got is None else f"it answers by the policy set {got or 'of nobody'}"
                     await asyncio.sleep(_POLL)
         except TimeoutError as error:
-            raise not_ready(patience) from error
+            raise not_ready(patience, words) from error
 
     async def close(self) -> None:
         await self._client.close_connection()

@@ -1,7 +1,7 @@
 """Started between Placet and OPA: ties OPA's life to its parent's, then becomes OPA.
 
-Run as a script by `process`, never imported:  python -I -S shim.py PARENT_PID [NAME=VALUE ...] -- OPA
-[ARGUMENT ...] It needs no more than the standard library, reads no environment variable, and hands OPA the
+Run as a script by `process`:  python -I -S shim.py PARENT_PID [NAME=VALUE ...] -- OPA [ARGUMENT ...]
+It needs no more than the standard library, reads no environment variable, and hands OPA the
 named ones only.
 """
 
@@ -25,14 +25,23 @@ def main(
     split = arguments.index("--")
     environment = dict(item.split("=", 1) for item in arguments[2:split])
     command = arguments[split + 1 :]
-    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
-        sys.exit(f"cannot tie OPA to its parent: {os.strerror(ctypes.get_errno())}")
-    if os.getppid() != parent:  # it died before the tie was made, and the signal was never sent
-        sys.exit("the parent is gone")
+    tie_to(parent)
     try:
         become(command[0], command, environment)
     except OSError as error:
         sys.exit(f"OPA does not start: {error.strerror}")
+
+
+def tie_to(parent: int) -> None:
+    """From now on the kernel kills this process when the thread that started it ends, for whatever reason.
+
+    Ends this process, with words, when that cannot be had or the parent is gone already. Not only for OPA: the
+    workers of a service are tied by it, too.
+    """
+    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
+        sys.exit(f"cannot be tied to the parent: {os.strerror(ctypes.get_errno())}")
+    if os.getppid() != parent:  # it died before the tie was made, and the signal was never sent
+        sys.exit("the parent is gone")
 
 
 if __name__ == "__main__":

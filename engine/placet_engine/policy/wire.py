@@ -7,6 +7,7 @@ them.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
@@ -14,6 +15,8 @@ from typing import Any, Final, NoReturn
 from placet_attestations.errors import MalformedError
 from placet_attestations.strictjson import loads
 
+_USUAL: Final = re.compile(rb'\{"provenance":(\{.*?\}),"result":(\{.*\})\}\n?', re.DOTALL)
+_LATER: Final = b',"warning":'
 _SPACE: Final = " \t\n\r"
 _PROVENANCE_BYTES: Final = 1 << 20
 
@@ -34,9 +37,27 @@ class Body:
 
 def read_body(body: bytes) -> Body:
     """Take apart a body of status 200. Raises WireError."""
-    members = _members(body)
+    members = _usual(body) or _members(body)
     provenance = members.get("provenance")
     return Body(members.get("result"), {} if provenance is None else _revisions(provenance))
+
+
+def _usual(body: bytes) -> dict[str, bytes] | None:
+    """The members of a body as OPA writes it: provenance, then result, and no more; None for any other.
+
+    The result, the largest part, is not looked into here: whoever parses it refuses what is not one value. OPA writes
+    its members in the order of their names, and after the result knows a warning only.
+    """
+    found = None if _LATER in body else _USUAL.fullmatch(body)
+    if found is None:
+        return None
+    provenance, result = found.groups()
+    try:
+        return (
+            {"provenance": provenance, "result": result} if isinstance(json.loads(provenance), dict) else None
+        )
+    except (ValueError, RecursionError):
+        return None  # the first `,"result":` was inside it
 
 
 def refusal_text(body: bytes, limit: int) -> str:

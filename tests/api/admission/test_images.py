@@ -7,7 +7,7 @@ import pytest
 from placet_api.admission import paths
 from placet_api.admission.images import MAX_IMAGES, Exempt, Image, changed, exempt, images
 from placet_api.admission.paths import Paths
-from placet_api.admission.review import ReviewError, decode
+from placet_api.admission.review import Review, ReviewError, decode
 from placet_api.errors import ConfigurationError
 from tests.api.admission.objects import APP, MODEL, UID, decoded, pod_spec, recorded, review
 
@@ -73,6 +73,69 @@ def test_what_holds_no_images(name: str, why: Exempt) -> None:
     asked = decode(recorded(name))
     assert exempt(asked) is why
     assert images(asked, NONE) == changed(asked, NONE) == ()
+
+
+def update(before: dict[str, Any], after: dict[str, Any], **request: Any) -> Review:
+    old, new = ({"apiVersion": "v1", "kind": "Pod", **tree} for tree in (before, after))
+    return decoded(review(None, **{"operation": "UPDATE", "oldObject": old, "object": new, **request}))
+
+
+HELD: dict[str, Any] = {
+    "metadata": {
+        "name": "one",
+        "finalizers": ["example.org/a", "example.org/b"],
+        "resourceVersion": "7",
+        "deletionTimestamp": "2026-01-01T00:00:00Z",
+    },
+    "spec": pod_spec(),
+    "status": {"phase": "Running"},
+}
+
+
+def held(metadata: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {**HELD, "metadata": {**HELD["metadata"], **metadata}, **more}
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        {"finalizers": ["example.org/b"], "resourceVersion": "8"},
+        {"finalizers": None, "managedFields": [], "generation": 2},
+    ],
+)
+def test_letting_go_of_an_object_is_not_judged(left: dict[str, Any]) -> None:
+    assert exempt(update(HELD, held(left))) is Exempt.FINALIZERS
+    # Whether it can be read or not: what cannot be read must be deletable, too.
+    odd = {**HELD, "spec": {"containers": 7}}
+    assert exempt(update(odd, {**held(left), "spec": odd["spec"]})) is Exempt.FINALIZERS
+    assert exempt(update(HELD, held(left, status=None))) is Exempt.FINALIZERS
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (HELD, HELD),
+        (HELD, held({"finalizers": ["example.org/a", "example.org/c"]})),
+        (HELD, held({"finalizers": ["example.org/c"]})),
+        (HELD, held({"finalizers": []}, spec=pod_spec(initContainers=[{"image": MODEL}]))),
+        (HELD, held({"finalizers": [], "labels": {"app": "x"}})),
+        (HELD, held({"finalizers": [], "deletionTimestamp": None})),
+        (HELD, held({"finalizers": "all"})),
+        (held({"finalizers": "all"}), held({"finalizers": []})),
+        (held({"finalizers": []}), held({"finalizers": []})),
+        (HELD, {**HELD, "metadata": None}),
+        ({**HELD, "metadata": 1}, held({"finalizers": []})),
+    ],
+)
+def test_what_changes_more_is_judged(before: dict[str, Any], after: dict[str, Any]) -> None:
+    assert exempt(update(before, after)) is None
+
+
+def test_a_creation_and_a_subresource_let_nothing_go() -> None:
+    left = held({"finalizers": []})
+    assert exempt(update(HELD, left, operation="CREATE")) is None
+    assert exempt(update(HELD, left, subResource="ephemeralcontainers")) is None
+    assert exempt(update(HELD, left, oldObject=None)) is None
 
 
 @pytest.mark.parametrize(

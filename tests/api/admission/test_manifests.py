@@ -15,7 +15,9 @@ from placet_api.admission.references import parse
 from placet_api.admission.webhook import PATH
 
 FOLDER: Final = Path(__file__).parents[3] / "examples" / "kubernetes"
-FILES: Final = sorted(FOLDER.glob("*.yaml"))
+OPTED_IN: Final = FOLDER / "opted-in-namespaces.yaml"
+FILES: Final = sorted(file for file in FOLDER.glob("*.yaml") if file != OPTED_IN)
+POLICIES: Final = FOLDER.parents[1] / "policies" / "placet" / "settings" / "data.yaml"
 
 
 def manifest(name: str) -> dict[str, Any]:
@@ -35,7 +37,7 @@ def test_each_is_one_object_of_this_name_that_the_readme_applies(file: Path) -> 
     assert made["kind"].lower() == file.stem
     assert made["metadata"]["name"] == "placet"
     assert f"-f {file.name}" in (FOLDER / "README.md").read_text()
-    if made["kind"] not in {"Namespace", "ValidatingWebhookConfiguration"}:
+    if made["kind"] not in {"Namespace", "ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"}:
         assert made["metadata"]["namespace"] == "placet"
 
 
@@ -106,9 +108,16 @@ def test_service_budget_and_policy_select_the_pod() -> None:
     assert policy["policyTypes"] == ["Ingress", "Egress"]
 
 
-def test_the_settings_are_settings() -> None:
+def test_the_environments_are_those_of_the_opted_in_namespaces_and_have_their_gates() -> None:
     text = manifest("configmap")["data"]["placet.yaml"]
     found = settings.resolve({}, {}, yaml.safe_load(text), "placet.yaml")
     rows = found.items("kubernetes.environments")
     known = environments.parse(rows, found.text("kubernetes.cluster"), "kubernetes.environments")
-    assert (known.of("shop-1"), known.of("staging")) == ("prod", "staging")
+    assert (known.of("shop-1"), known.of("staging")) == ("production", "staging")
+    gates = yaml.safe_load(POLICIES.read_text())["gates"]
+    for namespace in yaml.safe_load_all(OPTED_IN.read_text()):
+        assert namespace["kind"] == "Namespace"
+        assert namespace["metadata"]["labels"] == HOOK["namespaceSelector"]["matchLabels"]
+        environment = known.of(namespace["metadata"]["name"])
+        assert {f"deploy/{environment}", f"running/{environment}"} <= gates.keys()
+    assert f"-f {OPTED_IN.name}" in (FOLDER / "README.md").read_text()

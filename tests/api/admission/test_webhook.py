@@ -226,7 +226,7 @@ def test_rates_are_counted_by_the_actor() -> None:
     [
         ({"headers": ()}, "admission.media_type"),
         ({"headers": ((b"content-type", b"text/plain"),)}, "admission.media_type"),
-        ({"path": "/v1/admission/mutate"}, "admission.path"),
+        ({"path": "/v1/admission/other"}, "admission.path"),
     ],
 )
 def test_a_wrong_call_is_denied_with_its_uid(more: dict[str, Any], code: str) -> None:
@@ -285,7 +285,7 @@ def test_a_missed_deadline_is_a_denial() -> None:
     judge = MemoryJudge({A}, hangs=True)
     reply = ask(hook(judge, clock=lambda: next(jumps)), data(POD))
     assert (reply.code, reply.response["uid"]) == ("admission.deadline", UID)
-    assert judge.questions[0].by == pytest.approx(4.5)
+    assert judge.questions[0].by == pytest.approx(4.2)  # what is late can still be logged
 
 
 def test_a_body_that_never_ends_meets_the_deadline() -> None:
@@ -402,3 +402,36 @@ def test_no_odd_review_raises(key: str, value: Any) -> None:
 @given(values, st.sampled_from([("", "Pod"), ("apps", "Deployment"), ("batch", "CronJob"), ("x.y", "Z")]))
 def test_no_odd_object_is_allowed(spec: Any, kind: tuple[str, str]) -> None:
     assert post(MemoryJudge(), review(spec, kind=kind)).response["allowed"] is False
+
+
+def test_what_is_remembered_is_answered_without_a_question_and_logged() -> None:
+    judge = MemoryJudge({A}, remembered={A})
+    reply = post(judge)
+    assert reply.response["allowed"] is True
+    assert reply.response["auditAnnotations"]["repeated"] == "true"
+    assert judge.questions == []
+    assert [(record["repeated"], record["decisions"]) for record in judge.records] == [
+        (True, ["decision-aaaa"])
+    ]
+
+
+def test_what_is_remembered_and_cannot_be_logged_is_denied() -> None:
+    judge = MemoryJudge({A}, remembered={A}, log_failure=LogError("log.unwritable", "full"))
+    assert post(judge).code == "log.unwritable"
+
+
+class SlowLog(MemoryJudge):
+    """Its log takes too long."""
+
+    async def note(self, record: Mapping[str, Any], by: float) -> str:
+        raise TimeoutError
+
+
+@pytest.mark.parametrize("remembered", [set(), {A}])
+def test_a_log_that_is_late_is_a_denial(remembered: set[str]) -> None:
+    assert post(SlowLog({A}, remembered=remembered)).code == "admission.deadline"
+
+
+def test_a_denial_says_how_to_pin() -> None:
+    reply = post(tree=review({"containers": [{"name": "app", "image": "placet.example/app:1"}]}))
+    assert "write NAME@sha256:" in reply.response["status"]["message"]

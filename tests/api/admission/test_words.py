@@ -24,7 +24,7 @@ def test_reasons_and_the_decision() -> None:
         "  a.1: because",
         "  a.2: because",
         "  … and 2 more reasons",
-        "  decision 0190: `placet log show 0190` says what is missing",
+        "  the decision, and what is missing:  placet log show 0190",
         'spec.containers[0] "app": app:1',
         "  image.tag_only: pin it by digest",
     ]

@@ -13,8 +13,9 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Queue
@@ -103,6 +104,14 @@ class Serving:
             if words in line:
                 return line
 
+    def pids_of(self, *numbers: int) -> dict[int, int]:
+        """The process ids of these workers, the next that say that they serve."""
+        found: dict[int, int] = {}
+        while not found.keys() >= set(numbers):
+            told = json.loads(self.wait_for('"a worker serves"'))
+            found[told["worker"]] = told["pid"]
+        return found
+
     def end(self, number: int = signal.SIGTERM) -> int:
         """Send a signal and wait for the end."""
         self.process.send_signal(number)
@@ -119,6 +128,34 @@ class Serving:
                 self.lines.append(line)
                 self.news.put(line)
         self.news.put(None)
+
+
+def descendants(pid: int) -> frozenset[int]:
+    """The processes that were started by this one, or by one of those."""
+    found: set[int] = set()
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            if parent == pid:
+                child = int(folder.name)
+                found |= {child} | descendants(child)
+    return frozenset(found)
+
+
+def alive(pid: int) -> bool:
+    """Whether this process runs; one that waits to be reaped does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    """Look again and again, with much patience."""
+    by = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < by, "it never came to that"
+        time.sleep(0.01)
 
 
 def started(folder: Path, **variables: str) -> Serving:

@@ -77,7 +77,7 @@ def issuers(issuer: FakeIssuer, clock: Clock) -> Issuers:
             {"claims": {"sub": "by-mail"}, "principal": "{email}", "roles": ["gate"]},
         ],
     }
-    return Issuers(parse_issuers([entry], "placet.yaml"), clock=clock)
+    return Issuers(parse_issuers([entry], "placet.yaml", Path()), clock=clock)
 
 
 def refusal(issuers: Issuers, token: str, now: datetime = NOW) -> AccessError:

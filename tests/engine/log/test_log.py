@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from placet_engine.errors import ConfigurationError, LogError
+from placet_engine.log.entry import admission_draft
 from placet_engine.log.keyfile import create_log_key
 from placet_engine.log.limits import LogLimits
 from placet_engine.log.log import DecisionLog
@@ -224,6 +225,25 @@ def test_an_entry_that_there_is_not(tmp_path: Path, index: int) -> None:
         assert code_of(caught) == "log.not_found"
 
 
+@pytest.mark.parametrize("column", ["checkpoint", "root", "size"])
+def test_a_head_that_its_own_writer_did_not_sign_is_checked(tmp_path: Path, column: str) -> None:
+    """What was just signed here is believed to the last byte, and nothing else is."""
+    (tmp_path / "other").mkdir()
+    with DecisionLog.open(tmp_path / "other" / "db", key=OTHER, head=tmp_path / "other" / "head") as theirs:
+        theirs.append(decision(1))
+        forged = theirs.head()
+    with open_log(tmp_path) as log:
+        log.append(decision(1))
+        assert log.head() == log.head()
+        value = {"checkpoint": forged.checkpoint, "root": bytes(32), "size": 2}[column]
+        with sqlite3.connect(tmp_path / "log.db") as connection:
+            connection.execute(f"UPDATE log_head SET {column} = ?", (value,))
+        connection.close()
+        with pytest.raises(LogError) as caught:
+            log.head()
+        assert code_of(caught) == ("log.key_mismatch" if column == "checkpoint" else "log.corrupt")
+
+
 def test_an_empty_log_proves_nothing(tmp_path: Path) -> None:
     with open_log(tmp_path) as log, pytest.raises(LogError, match="no log entry 0") as caught:
         log.prove(0)
@@ -273,3 +293,16 @@ def test_a_closed_log_says_so(tmp_path: Path) -> None:
     with pytest.raises(LogError) as caught:
         log.append(decision(2))
     assert code_of(caught) == "log.closed"
+
+
+@pytest.mark.parametrize("verdict", ["allow", "deny"])
+def test_a_clock_that_was_set_back_admits_nothing(tmp_path: Path, verdict: str) -> None:
+    with open_log(tmp_path) as log:
+        log.append(evidence(0, later(60)))
+        draft = admission_draft(decision_id(1), later(0), verdict, {"code": ""}, b"{}")
+        if verdict == "deny":
+            assert log.append(draft).index == 1
+            return
+        with pytest.raises(LogError) as caught:
+            log.append(draft)
+        assert caught.value.code == "clock.rolled_back"

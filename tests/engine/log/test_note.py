@@ -47,7 +47,8 @@ def test_keys_read_as_they_are_written(seed: bytes) -> None:
 
 def test_a_private_key_does_not_show() -> None:
     signer = NoteSigner.generate("example.org/a")
-    material = signer.private_text.rpartition("+")[2]
+    material = signer.private_text.split("+", 4)[-1]  # base64 has a + of its own
+    assert len(material) > 40
     assert material not in repr(signer)
     assert signer != NoteSigner.generate("example.org/a")
 

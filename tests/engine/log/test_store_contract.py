@@ -229,3 +229,25 @@ def test_what_the_seal_refuses_leaves_nothing(store: LogStore, tmp_path: Path, s
         store.append([decision(2)], refusing)
     assert store.head().size == 1
     assert codes(append(store, sealing, decision(3))) == [1]
+
+
+def test_what_is_new_since_an_index(store: LogStore, sealing: LogSeal) -> None:
+    assert store.changes(0, 10).size == 0
+    append(store, sealing, evidence(0), decision(1, reserve={"key": "value"}), evidence(2))
+    found = store.changes(0, 10)
+    assert (found.size, found.bundles) == (3, (bundle(0), bundle(2)))
+    assert [(item.key, item.value, item.index) for item in found.reserved] == [("key", "value", 1)]
+    later_on = store.changes(2, 10)
+    assert (later_on.size, later_on.bundles, later_on.reserved) == (3, (bundle(2),), ())
+    assert store.changes(0, 1).size == 1
+    assert store.changes(3, 10).size == 3
+    assert store.changes(9, 10).size == 9
+
+
+def test_a_follower_sees_each_batch_once_it_is_durable(store: LogStore, sealing: LogSeal) -> None:
+    with store.follow() as following:
+        assert following.head().size == 0
+        append(store, sealing, evidence(0))
+        assert following.changes(0, 10).bundles == (bundle(0),)
+        append(store, sealing, evidence(1))
+        assert following.changes(1, 10).bundles == (bundle(1),)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
@@ -80,6 +80,37 @@ def test_a_full_queue_is_said_so(store: GatedStore, writer: LogWriter) -> None:
     assert caught.value.code == "log.busy"
     store.open.set()
     assert futures[-1].result().index == 20
+
+
+def test_whoever_must_not_wait_is_told_at_once(store: GatedStore, tmp_path: Path) -> None:
+    with LogWriter(store, seal(tmp_path), LogLimits(max_queue=1, queue_timeout=3600)) as writer:
+        held_batch(writer, store, 1)
+        with pytest.raises(LogError) as caught:
+            writer.submit(decision(2), soon=lambda _: None)
+        assert caught.value.code == "log.busy"
+        store.open.set()
+
+
+def test_what_comes_in_one_turn_of_a_loop_is_one_batch(store: GatedStore, writer: LogWriter) -> None:
+    later_on: list[Callable[[], None]] = []
+    futures = [writer.submit(decision(number), soon=later_on.append) for number in range(3)]
+    (begin,) = later_on
+    assert not store.entered.is_set()
+    begin()
+    store.open.set()
+    assert [future.result().index for future in futures] == [0, 1, 2]
+    assert store.batches == [3]
+    last = writer.submit(decision(3), soon=later_on.append)
+    assert len(later_on) == 2
+    later_on[1]()
+    assert last.result().index == 3
+
+
+def test_whoever_waits_in_a_thread_waits_for_no_loop(store: GatedStore, writer: LogWriter) -> None:
+    store.open.set()
+    gathered = writer.submit(decision(0), soon=lambda _: None)  # a loop whose turn never ends
+    assert writer.append(decision(1)).index == 1
+    assert gathered.result().index == 0
 
 
 def test_a_refused_draft_fails_its_caller_only(store: GatedStore, writer: LogWriter) -> None:

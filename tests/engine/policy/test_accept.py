@@ -186,3 +186,19 @@ def test_settings_that_two_readers_read_otherwise_are_refused(
     }
     error = refused(tmp_path / "set", opa, capabilities, tmp_path / "cache", changes)
     assert error.code == "settings.ambiguous"
+
+
+@pytest.mark.parametrize("inspected", ["nonsense", "[]", '{"annotations": 1}', '{"annotations": [{}]}'])
+def test_an_opa_that_says_something_else_of_a_set_accepts_none(
+    opa: Binary, capabilities: Capabilities, tmp_path: Path, inspected: str
+) -> None:
+    """Its version is right, its checks pass, and its words cannot be read: that is no acceptance."""
+    path = tmp_path / "odd-opa"
+    path.write_text(f"#!/bin/sh\n[ \"$1\" = inspect ] && echo '{inspected}' || exec '{opa.path}' \"$@\"\n")
+    path.chmod(0o755)
+    assert refused(tmp_path / "toy", locate(path), capabilities, tmp_path / "cache", {}).code == "opa.version"
+
+
+def test_what_is_no_opa_says_nothing_of_a_set(capabilities: Capabilities, tmp_path: Path) -> None:
+    error = refused(tmp_path / "toy", locate(Path("/bin/true")), capabilities, tmp_path / "cache", {})
+    assert error.code == "opa.version"

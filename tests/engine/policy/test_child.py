@@ -19,6 +19,7 @@ from placet_engine.policy.bundle import PolicySet, load_policy_set
 from placet_engine.policy.child import ChildOpa
 from placet_engine.policy.limits import PolicyLimits
 from placet_engine.policy.port import Answer, Refused, Result, TimedOut, Undefined, Unreachable
+from placet_engine.policy.process import VARIABLES
 from tests.engine.policy.processes import cpu_ticks, eventually, running, state, stopped, with_argument
 from tests.engine.policy.toy import MAIN, write_toy
 
@@ -54,6 +55,12 @@ def test_it_answers_with_the_bytes_of_opa(engine: ChildOpa, policy_set: PolicySe
     assert engine.revision == policy_set.revision
     assert engine.ask(GOOD, timeout=30) == Result(RAW, policy_set.revision)
     assert engine.ask(b'{"y":1}', timeout=30) == Undefined()
+
+
+def test_opa_sees_the_variables_of_ours_and_nothing_of_this_process(engine: ChildOpa) -> None:
+    assert engine.ask(GOOD, timeout=30) == Result(RAW, engine.revision)
+    seen = Path(f"/proc/{pid_of(engine)}/environ").read_text().split("\0")
+    assert sorted(filter(None, seen)) == sorted(f"{name}={value}" for name, value in VARIABLES.items())
 
 
 def test_the_first_question_waits_for_the_start(policy_set: PolicySet, opa: Binary) -> None:

@@ -172,6 +172,46 @@ def test_health_is_asked_with_bundles_and_for_a_bounded_time(tmp_path: Path) -> 
         assert not run(healthy(0.05))
 
 
+@pytest.mark.parametrize(
+    ("sent", "got"),
+    [
+        (answer(body(None, R1)), "r1"),
+        (answer(body("{}", {**R1, "c": {"revision": "r2"}})), "r1, r2"),
+        (answer(body(None, {})), ""),
+        (answer(body(None, None)), ""),
+        (answer(b"no", status="500 Internal Server Error"), None),
+        (answer(b"<html>"), None),
+        (answer(b"{}" + b" " * 5000), None),
+        (b"", None),
+    ],
+)
+def test_what_it_judges_by_is_asked_without_a_question(tmp_path: Path, sent: bytes, got: str | None) -> None:
+    async def holds() -> str | None:
+        limits = PolicyLimits(max_answer_bytes=4000)
+        async with OpaClient(SocketPlace(tmp_path / "s"), Expected("r1"), limits=limits) as client:
+            found: str | None = await client.holds()
+            return found
+
+    assert run(holds()) is None  # nobody is there
+    with serving(tmp_path / "s", sends(sent)) as server:
+        assert run(holds()) == got
+        assert server.requests[0].startswith(b"GET /v1/data/placet/none?provenance=true HTTP/1.1")
+
+
+def test_an_opa_that_does_not_say_in_time_has_not_said(tmp_path: Path) -> None:
+    async def holds() -> str | None:
+        limits = PolicyLimits(probe_timeout=0.05)
+        async with OpaClient(SocketPlace(tmp_path / "s"), Expected("r1"), limits=limits) as client:
+            found: str | None = await client.holds()
+            return found
+
+    def silent(connection: socket.socket, request: bytes) -> None:
+        connection.recv(1)
+
+    with serving(tmp_path / "s", silent):
+        assert run(holds()) is None
+
+
 def test_the_private_hook_that_is_overridden_is_still_there(tmp_path: Path) -> None:
     """What `opa.py` rests on in opa-python-client; a new version of it is read again before it is taken."""
     hook = AsyncOpaClient._init_session

@@ -82,6 +82,9 @@ def test_plain_http_on_this_machine(opa: Binary, policy_set: PolicySet, tmp_path
             assert isinstance(engine.ask(GOOD, timeout=30), Result)
         with RemoteOpa(url, revision="f" * 64) as engine:
             assert engine.ask(GOOD, timeout=30) == WrongBundle(policy_set.revision)
+        with RemoteOpa(url, revision="f" * 64) as engine, pytest.raises(PolicyError) as caught:
+            engine.wait_ready(0.5)
+        assert caught.value.code == "opa.not_ready"
         engine = RemoteOpa(url, revision=policy_set.revision)
         engine.close()
         assert engine.ask(GOOD, timeout=30) == Unreachable("OPA was closed")

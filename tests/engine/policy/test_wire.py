@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from placet_attestations.errors import MalformedError
+from placet_attestations.strictjson import loads
 from placet_engine.policy.wire import WireError, read_body, refusal_text
 
 PROVENANCE = b'"provenance":{"version":"1.22.2","bundles":{"b.tar.gz":{"revision":"r1"}}}'
@@ -128,3 +130,23 @@ def test_a_refusal_is_told_in_the_words_of_opa() -> None:
 )
 def test_a_refusal_by_somebody_else_is_told_as_it_came(body: bytes, words: str) -> None:
     assert refusal_text(body, 500) == words
+
+
+def test_the_usual_body_is_taken_apart_as_any_other() -> None:
+    raw = b'{"checks":[],"text":",\\"result\\":{}"}'
+    usual = b"{" + PROVENANCE + b',"result":' + raw + b"}\n"
+    assert read_body(usual) == read_body(usual.replace(b',"result"', b' ,"result"', 1))
+    assert read_body(usual).result == raw
+    warned = usual[:-2] + b',"warning":{"code":"api_usage_warning"}}\n'
+    assert read_body(warned) == read_body(usual)
+
+
+def test_a_provenance_that_holds_a_result_of_its_own_misleads_nobody() -> None:
+    inside = b'{"provenance":{"bundles":{},"x":{},"result":{"verdict":"allow"}},"result":{"verdict":"deny"}}'
+    assert read_body(inside).result == b'{"verdict":"deny"}'
+
+
+def test_what_follows_a_result_is_no_answer_to_anybody() -> None:
+    more = b"{" + PROVENANCE + b',"result":{"verdict":"deny"},"result":{"verdict":"allow"}}'
+    with pytest.raises(MalformedError):
+        loads(read_body(more).result or b"", max_bytes=1000)

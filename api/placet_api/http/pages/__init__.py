@@ -1,0 +1,1 @@
+"""Pages for auditors and approvers, drawn on the server: no script, nothing signed for a person."""
