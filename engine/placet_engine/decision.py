@@ -6,7 +6,6 @@ Deny is what a decision says unless an answer of the policy, parsed strictly, sa
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,6 +14,7 @@ from typing import Literal
 from placet_attestations.digests import Digest
 from placet_attestations.strictjson import JsonObject, JsonValue, dumps
 from placet_attestations.times import format_time
+from placet_engine.entropy import random_bytes
 from placet_engine.policy.answer import PolicyAnswer
 
 Verdict = Literal["allow", "deny"]
@@ -22,7 +22,7 @@ Verdict = Literal["allow", "deny"]
 
 def uuid7(now: datetime, entropy: bytes | None = None) -> str:
     """A UUID version 7 (RFC 9562 section 5.7): milliseconds of `now`, then 74 random bits."""
-    random = int.from_bytes(os.urandom(10) if entropy is None else entropy, "big")
+    random = int.from_bytes(random_bytes(10) if entropy is None else entropy, "big")
     value = (int(now.timestamp() * 1000) & ((1 << 48) - 1)) << 80
     value |= 0x7 << 76 | (random >> 68 & 0xFFF) << 64 | 0b10 << 62 | random & ((1 << 62) - 1)
     text = f"{value:032x}"

@@ -44,14 +44,23 @@ class Batch:
     accepted: list[tuple[int, Draft]] = field(default_factory=list)
     nodes: list[Node] = field(default_factory=list)
     reserved: list[Reserved] = field(default_factory=list)
+    tree: CompactRange = field(default_factory=CompactRange)
 
 
-def plan(drafts: Sequence[Draft], head: Head, known: Known, read: NodeReader, seal: Seal) -> Batch:
+def plan(
+    drafts: Sequence[Draft],
+    head: Head,
+    known: Known,
+    read: NodeReader,
+    seal: Seal,
+    last: CompactRange | None = None,
+) -> Batch:
     """Place the drafts behind `head` and sign the result; a batch that adds nothing keeps the head as it is.
 
-    Raises what the seal raises, and LogError log.corrupt when the stored nodes do not make the stored root.
+    `last` is the tree after the batch before: where it makes the head's root, no node has to be read. Raises what the
+    seal raises, and LogError log.corrupt when the stored nodes do not make the stored root.
     """
-    tree = CompactRange.load(head.size, read)
+    tree = _tree(head, read, last)
     if tree.root() != head.root:
         raise LogError(
             "log.corrupt",
@@ -61,13 +70,19 @@ def plan(drafts: Sequence[Draft], head: Head, known: Known, read: NodeReader, se
     seal.admit(head, read)
     placing = _Placing(head, known, read)
     outcomes = tuple(placing.place(draft) for draft in drafts)
-    batch = Batch(head, outcomes, placing.accepted, reserved=placing.reserved)
+    batch = Batch(head, outcomes, placing.accepted, reserved=placing.reserved, tree=tree)
     for _, draft in placing.accepted:
         batch.nodes.extend(tree.append(leaf_hash(draft.leaf)))
     if placing.accepted:
         root = tree.root()
         batch.head = Head(tree.size, root, seal.sign(tree.size, root), placing.newest)
     return batch
+
+
+def _tree(head: Head, read: NodeReader, last: CompactRange | None) -> CompactRange:
+    if last is not None and (last.size, last.root()) == (head.size, head.root):
+        return CompactRange(last.size, last.hashes)
+    return CompactRange.load(head.size, read)
 
 
 class _Placing:

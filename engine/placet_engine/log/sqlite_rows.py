@@ -8,7 +8,7 @@ is checked for its type here, and for its meaning by whoever relies on it.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from threading import Lock
@@ -116,6 +116,12 @@ class LogRows:
         """The entry with exactly this decision id."""
         row = self._one(f"{_ENTRY} WHERE decision = ?", decision_id)
         return None if row is None else _entry(row)
+
+    def decision_entries(self, ids: Sequence[str]) -> dict[str, Entry]:
+        """The entries with exactly these decision ids, in one question."""
+        marks = ", ".join("?" * len(ids))
+        found = map(_entry, self._all(f"{_ENTRY} WHERE decision IN ({marks})", *ids)) if ids else ()
+        return {str(entry.columns.decision_id): entry for entry in found}
 
     def evidence_entry(self, bundle: Digest) -> int | None:
         """Index of the entry whose evidence column holds this digest."""

@@ -10,10 +10,11 @@ import pytest
 
 from placet_attestations.database import open_database
 from placet_engine.errors import LogError
+from placet_engine.log.audit import verify_log
 from placet_engine.log.log import DecisionLog
 from placet_engine.log.sqlite import SqliteLogStore
 from placet_engine.log.sqlite_rows import SCHEMA, translated
-from tests.engine.log.making import SIGNER, decision, filled, open_log, seal
+from tests.engine.log.making import SIGNER, decision, evidence, filled, open_log, seal
 
 
 def code_of(caught: pytest.ExceptionInfo[LogError]) -> str:
@@ -139,3 +140,13 @@ def test_what_sqlite_says_and_what_the_caller_hears(number: int, doing: str, cod
     with pytest.raises(LogError) as caught, translated(doing):
         raise error
     assert code_of(caught) == code
+
+
+def test_a_batch_goes_on_from_the_tree_before_it_or_reads_it_again(tmp_path: Path) -> None:
+    with open_log(tmp_path) as here, open_log(tmp_path) as there:
+        for number in range(0, 40, 2):
+            here.append(evidence(number))
+            here.append(evidence(number + 1))
+            there.append(evidence(100 + number))  # another process: the next batch here starts from its head
+        assert here.head().size == 60
+        assert verify_log(here.store, here.verifier).ok
