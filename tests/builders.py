@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from placet_attestations.digests import Digest
-from placet_attestations.keys import Algorithm, LocalSigner, PublicKey, Signer
+from placet_attestations.keys import LocalSigner, PublicKey, Signer, SigningAlgorithm
 from placet_attestations.predicate_types import BUILD_TYPES, LOCAL_BUILDER, PREDICATE_TYPES
 from placet_attestations.signing import sign_statement
 from placet_attestations.statement import Statement, Subject
@@ -59,7 +59,7 @@ RULES: tuple[Mapping[str, Any], ...] = (
 
 
 @functools.cache
-def a_key(name: str = "dev", algorithm: Algorithm = "ecdsa-p256") -> LocalSigner:
+def a_key(name: str = "dev", algorithm: SigningAlgorithm = "ecdsa-p256") -> LocalSigner:
     """The key of this name: the same in every run, another for another name or algorithm."""
     seed = hashlib.sha256(f"placet test key {algorithm} {name}".encode()).digest()
     private: ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
@@ -156,7 +156,7 @@ def a_trust_policy(
 ) -> TrustPolicy:
     """The same policy without files. A signer's `key` names the key when it is not its id."""
     text = trust_text(signers=signers, rules=rules, revoked=revoked)
-    return parse_trust(text, lambda path: a_key(Path(path).stem).public_key)
+    return parse_trust(text, lambda path, _: a_key(Path(path).stem).public_key)
 
 
 def trust_text(

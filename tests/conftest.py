@@ -37,7 +37,22 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
+def _conformance(reporter: pytest.TerminalReporter) -> list[str]:
+    """What tests said by `record_property("conformance", line)`: it comes back from workers, prints do not."""
+    reports = [report for report in reporter.stats.get("passed", []) if report.when == "call"]
+    return [
+        str(value)
+        for report in sorted(reports, key=lambda report: str(report.nodeid))
+        for name, value in report.user_properties
+        if name == "conformance"
+    ]
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if lines := _conformance(terminalreporter):
+        terminalreporter.section("conformance")
+        for line in lines:
+            terminalreporter.write_line(line)
     if IN_CI and (count := _skipped(config)):
         terminalreporter.section("skipped in CI", red=True)
         terminalreporter.write_line(f"{count} skipped: in CI every test must run, so this fails.", red=True)

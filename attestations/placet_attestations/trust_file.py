@@ -8,7 +8,7 @@ stay in.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TypeAlias
@@ -17,7 +17,7 @@ from placet_attestations import strictyaml
 from placet_attestations._files import read_bounded
 from placet_attestations.digests import Digest
 from placet_attestations.errors import KeyFileError, MalformedError, UnsupportedError
-from placet_attestations.keys import PublicKey, load_public
+from placet_attestations.keys import ALGORITHMS, Algorithm, PublicKey, load_public
 from placet_attestations.limits import DEFAULT_LIMITS, Limits
 from placet_attestations.predicate_types import KINDS, PREDICATE_TYPES, SHORT_TYPES, VERIFICATION_SUMMARY
 from placet_attestations.strictyaml import Node
@@ -25,8 +25,8 @@ from placet_attestations.suggest import closest, did_you_mean
 from placet_attestations.times import parse_date, parse_time
 from placet_attestations.trust import Revocation, Rule, SignerRecord, TrustPolicy
 
-KeyLoader: TypeAlias = Callable[[str], PublicKey]
-"""The key of a `key:` entry, by its text."""
+KeyLoader: TypeAlias = Callable[[str, Algorithm | None], PublicKey]
+"""The key of a `key:` entry, by its text and the `algorithm:` beside it."""
 
 GATE_ROLE = "gate"
 """The role of callers of the gate and of verification summaries; it signs nothing else."""
@@ -42,9 +42,11 @@ def read_trust(path: Path, limits: Limits = DEFAULT_LIMITS) -> TrustPolicy:
     Raises IdentityError file.* when it cannot be read, and what `parse_trust` raises.
     """
     data = read_bounded(path, limits.max_trust_bytes)
-    return parse_trust(
-        data, lambda name: load_public(path.parent / name, limits), file=path.name, limits=limits
-    )
+
+    def load_key(name: str, algorithm: Algorithm | None) -> PublicKey:
+        return load_public(path.parent / name, limits, algorithm=algorithm)
+
+    return parse_trust(data, load_key, file=path.name, limits=limits)
 
 
 def parse_trust(
@@ -84,7 +86,7 @@ def _signers(node: Node, load_key: KeyLoader) -> tuple[SignerRecord, ...]:
                 raise item.error(
                     "signer_duplicate", f'two signers have the id "{signer.id}"', "give one another id"
                 )
-            if other.key == signer.key:
+            if other.key.der == signer.key.der:  # whatever each is used with: a key counts once
                 message = f'"{other.id}" and "{signer.id}" have the same key'
                 raise item.error(
                     "key_duplicate", message, "a key is one signer: merge the two, or make another key"
@@ -103,13 +105,13 @@ def _signer(node: Node, load_key: KeyLoader) -> SignerRecord:
                 hint="give the signer a key:  key: keys/NAME.pub",
             )
     members = node.members(
-        "a signer", required=("id", "principal", "key", "roles"), optional=("builders", "valid")
+        "a signer", required=("id", "principal", "key", "roles"), optional=("algorithm", "builders", "valid")
     )
     start, end = _window(members["valid"]) if "valid" in members else (None, None)
     return SignerRecord(
         id=_word(members["id"], "an id", _ID, "letters, digits and . _ - @ +"),
         principal=members["principal"].text("principal"),
-        key=_key(members["key"], load_key),
+        key=_key(members, load_key),
         roles=_roles(members["roles"]),
         builders=frozenset(_texts(members["builders"], "builders")) if "builders" in members else frozenset(),
         valid_from=start,
@@ -117,11 +119,22 @@ def _signer(node: Node, load_key: KeyLoader) -> SignerRecord:
     )
 
 
-def _key(node: Node, load_key: KeyLoader) -> PublicKey:
+def _key(members: Mapping[str, Node], load_key: KeyLoader) -> PublicKey:
+    node = members["key"]
+    algorithm = _algorithm(members["algorithm"]) if "algorithm" in members else None
     try:
-        return load_key(node.text("key"))
+        return load_key(node.text("key"), algorithm)
     except KeyFileError as error:
         raise KeyFileError(error.code, error.message, where=node.where, hint=error.hint) from error
+
+
+def _algorithm(node: Node) -> Algorithm:
+    text = node.text("algorithm")
+    for algorithm in ALGORITHMS:
+        if text == algorithm:
+            return algorithm
+    message = f"no key is used with {text[:60]!a}{did_you_mean(text, ALGORITHMS)}"
+    raise node.error("value", message, f"use {', '.join(ALGORITHMS)}")
 
 
 def _window(node: Node) -> tuple[datetime | None, datetime | None]:

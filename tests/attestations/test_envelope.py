@@ -17,7 +17,7 @@ from placet_attestations.envelope import (
     verify_envelope,
 )
 from placet_attestations.errors import AttestationError, MalformedError, UnsupportedError, VerificationError
-from placet_attestations.keys import Algorithm
+from placet_attestations.keys import SigningAlgorithm
 from placet_attestations.signing import sign_payload
 from tests.builders import a_key
 
@@ -127,7 +127,7 @@ def test_unknown_members_and_empty_keyids_are_ignored() -> None:
 
 
 @pytest.mark.parametrize("algorithm", ["ecdsa-p256", "ed25519"])
-def test_a_signature_holds_for_its_key(algorithm: Algorithm) -> None:
+def test_a_signature_holds_for_its_key(algorithm: SigningAlgorithm) -> None:
     signer = a_key("x", algorithm)
     envelope = sign_payload(TYPE, b"payload", signer)
     assert verify_envelope(envelope, [KEY, signer.public_key], payload_types=[TYPE]) == (signer.public_key,)

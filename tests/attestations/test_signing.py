@@ -7,7 +7,7 @@ import pytest
 
 from placet_attestations.bundle import parse_bundle
 from placet_attestations.errors import MalformedError, VerificationError
-from placet_attestations.keys import Algorithm, LocalSigner, PublicKey
+from placet_attestations.keys import LocalSigner, PublicKey, SigningAlgorithm
 from placet_attestations.signing import sign_statement
 from placet_attestations.statement import PAYLOAD_TYPE
 from tests.builders import a_key, a_predicate, a_statement, a_subject
@@ -29,7 +29,7 @@ class ShowsAnotherKey:
 
 
 @pytest.mark.parametrize("algorithm", ["ecdsa-p256", "ed25519"])
-def test_the_statement_travels_as_its_bytes(algorithm: Algorithm) -> None:
+def test_the_statement_travels_as_its_bytes(algorithm: SigningAlgorithm) -> None:
     statement, signer = a_statement(), a_key("owner", algorithm)
     bundle = parse_bundle(sign_statement(statement, signer))
     assert bundle.envelope.payload == statement.raw

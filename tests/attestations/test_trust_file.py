@@ -7,10 +7,13 @@ from typing import Any
 
 import jsonschema
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from placet_attestations._algorithms import RSA_ALGORITHMS
 from placet_attestations.digests import Digest
 from placet_attestations.errors import AttestationError, IdentityError, KeyFileError, UnsupportedError
-from placet_attestations.keys import PublicKey
+from placet_attestations.keys import ALGORITHMS, Algorithm, PublicKey
 from placet_attestations.limits import Limits
 from placet_attestations.predicate_schemas import load_schema
 from placet_attestations.predicates import KINDS, VERIFICATION_SUMMARY
@@ -38,7 +41,7 @@ revoked:
 """.replace("DIGEST", "5" * 64)
 
 
-def key_of(path: str) -> PublicKey:
+def key_of(path: str, _: Algorithm | None = None) -> PublicKey:
     return a_key(Path(path).stem).public_key
 
 
@@ -101,6 +104,14 @@ MISTAKES: list[tuple[str, str, str, int, str]] = [
     ("id: ci", "id: ci\n    id: ci2", "trust.duplicate_key", 5, "stands twice, first in line 4"),
     ("id: ci", "id: risk-officer", "trust.signer_duplicate", 4, 'two signers have the id "risk-officer"'),
     ("keys/ci.pub", "other/risk.pub", "trust.key_duplicate", 4, '"risk-officer" and "ci" have the same key'),
+    (
+        "principal: ci",
+        "algorithm: rsa-psss-sha256\n    principal: ci",
+        "trust.value",
+        5,
+        'did you mean "rsa-pss-sha256"?',
+    ),
+    ("principal: ci", "algorithm: [rsa]\n    principal: ci", "trust.type", 5, "algorithm must be text"),
     ("id: ci", "id: 'ci robot'", "trust.value", 4, "'ci robot' is not an id"),
     ("[builder, trainer]", "[]", "trust.type", 7, "roles must not be empty"),
     ("[builder, trainer]", "builder", "trust.type", 7, "roles must be a list"),
@@ -156,6 +167,28 @@ def test_keyless_signers_are_not_verified_yet_and_it_is_said(word: str) -> None:
 )
 def test_other_shapes_are_refused(text: str) -> None:
     assert error_of(text).code == "trust.type"
+
+
+def test_an_rsa_key_is_used_with_what_its_entry_says(tmp_path: Path) -> None:
+    public = rsa.generate_private_key(65537, 2048).public_key()
+    path = tmp_path / "trust.yaml"
+    (tmp_path / "ci.pub").write_bytes(public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    signer = "  - {id: ci, principal: ci, key: ci.pub, roles: [builder]ALGORITHM}\n"
+    text = f"version: 1\nrules: []\nsigners:\n{signer}"
+    for algorithm in RSA_ALGORITHMS:
+        path.write_text(text.replace("ALGORITHM", f", algorithm: {algorithm}"))
+        assert load_trust(path).signers[0].key.algorithm == algorithm
+    for words in ("", ", algorithm: ecdsa-p256"):
+        path.write_text(text.replace("ALGORITHM", words))
+        with pytest.raises(KeyFileError) as caught:
+            load_trust(path)
+        assert (caught.value.code, caught.value.where) == ("key.algorithm", "trust.yaml:4")
+    # The same key with both schemes would be two signers, and could be two principals.
+    both = [signer.replace("ALGORITHM", f", algorithm: {algorithm}") for algorithm in RSA_ALGORITHMS]
+    path.write_text(f"version: 1\nrules: []\nsigners:\n{both[0]}{both[1].replace('ci,', 'robot,')}")
+    with pytest.raises(AttestationError) as twice:
+        load_trust(path)
+    assert (twice.value.code, twice.value.where) == ("trust.key_duplicate", "trust.yaml:5")
 
 
 def test_nobody_may_be_trusted() -> None:
@@ -225,7 +258,7 @@ def test_the_digest_pins_which_key_is_whose() -> None:
     text = trust_text()
     swapped = {"owner": "ci", "ci": "owner"}
     one = parse_trust(text, key_of)
-    two = parse_trust(text, lambda path: key_of(swapped.get(Path(path).stem, path)))
+    two = parse_trust(text, lambda path, _: key_of(swapped.get(Path(path).stem, path)))
     assert one.digest != two.digest
 
 
@@ -240,6 +273,7 @@ GOOD: dict[str, Any] = {
             "id": "ci",
             "principal": "ci",
             "key": "keys/ci.pub",
+            "algorithm": "ecdsa-p256",
             "roles": ["builder"],
             "builders": ["https://example.org/b"],
             "valid": {"from": "2026-01-01", "until": "2027-01-01T00:00:00Z"},
@@ -278,6 +312,8 @@ def test_the_schema_for_editors_takes_what_we_take() -> None:
         (("signers", 0, "id"), ...),
         (("signers", 0, "principal"), ""),
         (("signers", 0, "key"), ...),
+        (("signers", 0, "algorithm"), "rsa"),
+        (("signers", 0, "algorithm"), 1),
         (("signers", 0, "roles"), []),
         (("signers", 0, "roles"), ["A"]),
         (("signers", 0, "builders"), "x"),
@@ -308,6 +344,11 @@ def test_the_schema_for_editors_refuses_what_we_refuse(path: tuple[Any, ...], va
         place[path[-1]] = value
     assert not validator().is_valid(document)
     error_of(json.dumps(document))
+
+
+def test_the_schema_knows_the_algorithms() -> None:
+    properties: Any = load_schema("trust")["properties"]
+    assert set(properties["signers"]["items"]["properties"]["algorithm"]["enum"]) == set(ALGORITHMS)
 
 
 def test_the_schema_knows_the_kinds() -> None:
