@@ -55,6 +55,10 @@ if TYPE_CHECKING:
     from placet_attestations.oci import identify_layout as identify_layout
     from placet_attestations.oci import is_layout as is_layout
     from placet_attestations.oci import write_layout as write_layout
+    from placet_attestations.oms import ModelDifferences as ModelDifferences
+    from placet_attestations.oms import SignedModel as SignedModel
+    from placet_attestations.oms import check_model as check_model
+    from placet_attestations.oms import read_model as read_model
     from placet_attestations.predicate_types import SHORT_TYPES as SHORT_TYPES
     from placet_attestations.predicate_types import is_known as is_known
     from placet_attestations.predicate_types import short_type as short_type
@@ -145,6 +149,12 @@ _HOMES = {
         "identify_layout",
         "is_layout",
         "write_layout",
+    ),
+    "oms": (
+        "ModelDifferences",
+        "SignedModel",
+        "check_model",
+        "read_model",
     ),
     "predicate_types": (
         "SHORT_TYPES",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from placet_attestations import oms
 from placet_attestations.claims import Claim, Dependency, check_name, claims, dependencies
 from placet_attestations.errors import MalformedError
 from placet_attestations.predicate_schemas import first_problem, schema
@@ -66,8 +67,10 @@ __all__ = [
 
 def validate(statement: Statement) -> None:
     """Raise MalformedError predicate.schema, naming the path and the rule, when a predicate that has a schema
-    misses it.
+    misses it; and what `oms.read_model` raises about a model signature.
     """
+    if statement.predicate_type == oms.PREDICATE_TYPE:
+        oms.read_model(statement)
     if schema(statement.predicate_type) is None:
         return
     problem = first_problem(statement.predicate_type, statement.predicate) or _own_problem(statement)

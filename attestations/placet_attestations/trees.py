@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import islice
 from operator import attrgetter
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 from placet_attestations._hashing import (
     FOLDER_FLAGS,
@@ -40,14 +40,27 @@ __all__ = [
     "Differences",
     "Entry",
     "Form",
+    "Hasher",
     "Identity",
     "check",
     "identify",
     "manifest_text",
     "parse_manifest",
+    "read_rows",
 ]
 
 Form: TypeAlias = Literal["file", "directory", "oci-layout"]
+
+LeaveOut: TypeAlias = Callable[[str], bool]
+"""Whether a path, relative to the tree, is left out; a folder with all that it holds."""
+
+
+class Hasher(Protocol):
+    """What makes a text of a file: `FileHasher` its SHA-256."""
+
+    def hash(self, name: str, shown: str, folder: int | None = None) -> HashedFile:
+        """The text of the file `name` in the open directory `folder`, and its size."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +103,7 @@ def identify(path: Path, *, limits: Limits = DEFAULT_LIMITS, hasher: FileHasher 
     Raises IdentityError: tree.missing, tree.symlink, tree.symlink_loop, tree.special_file, tree.name,
     tree.empty, tree.too_many, tree.too_deep, file.unreadable, file.changed.
     """
-    rows, form = _read(path, limits, hasher or FileHasher())
+    rows, form, _ = read_rows(path, limits, hasher or FileHasher())
     if not rows:
         raise IdentityError(
             "tree.empty",
@@ -112,7 +125,7 @@ def check(
 
     Raises IdentityError as `identify` does, but for tree.empty: an empty tree misses every file.
     """
-    rows, _ = _read(path, limits, hasher or FileHasher())
+    rows, _, _ = read_rows(path, limits, hasher or FileHasher())
     found = {name: digits for name, (digits, _) in rows}
     wanted = {entry.path: entry.digest.hex for entry in manifest}
     return Differences(
@@ -122,28 +135,36 @@ def check(
     )
 
 
-def _read(path: Path, limits: Limits, hasher: FileHasher) -> tuple[tuple[Row, ...], Form]:
-    """The sorted rows of a path; the whole of the I/O of this module."""
+def read_rows(
+    path: Path, limits: Limits, hasher: Hasher, leave_out: LeaveOut | None = None
+) -> tuple[tuple[Row, ...], Form, tuple[str, ...]]:
+    """The sorted rows of a path, its form, and which paths inside it were left out: neither read nor entered.
+
+    The whole of the I/O of this module; errors as `identify`, but for tree.empty. What `hasher` makes of a file
+    is its row's first text.
+    """
     shown = str(path)
     descriptor = open_or_refuse(shown, OPEN_FLAGS)
     try:
         if not stat.S_ISDIR(os.fstat(descriptor).st_mode):
             name = as_utf8(path.name)
             refuse_bad_names((name,))
-            return ((name, hasher.hash(shown, "")),), "file"
-        walk = _Walk(shown, limits, hasher)
+            return ((name, hasher.hash(shown, "")),), "file", ()
+        walk = _Walk(shown, limits, hasher, leave_out)
         walk.folder(descriptor, "")
     finally:
         os.close(descriptor)
-    return tuple(sorted(zip(walk.paths, walk.hashed, strict=True))), "directory"
+    return tuple(sorted(zip(walk.paths, walk.hashed, strict=True))), "directory", tuple(walk.left_out)
 
 
 class _Walk:
     """One pass over one tree; collects the paths of its files and, in the same order, what they hash to."""
 
-    def __init__(self, root: str, limits: Limits, hasher: FileHasher) -> None:
+    def __init__(self, root: str, limits: Limits, hasher: Hasher, leave_out: LeaveOut | None) -> None:
         self.paths: list[str] = []
         self.hashed: list[HashedFile] = []
+        self.left_out: list[str] = []
+        self._leave_out = leave_out
         self._root = root
         self._limits = limits
         self._hash = hasher.hash
@@ -161,7 +182,7 @@ class _Walk:
         before = os.fstat(descriptor)
         self._ancestors.append((before.st_dev, before.st_ino))
         try:
-            files, folders = self._list(descriptor, shown)
+            files, folders = self._list(descriptor, prefix)
         except OSError as error:
             refuse(error, "", shown, None)
         self.paths += [prefix + name for name in map(as_utf8, files)]
@@ -177,8 +198,9 @@ class _Walk:
         if after.st_mtime_ns != before.st_mtime_ns or after.st_ctime_ns != before.st_ctime_ns:
             raise changed(shown)
 
-    def _list(self, descriptor: int, shown: str) -> tuple[list[str], list[str]]:
+    def _list(self, descriptor: int, prefix: str) -> tuple[list[str], list[str]]:
         """Sorted names of the files and the folders in an open directory; refuses what else lies there."""
+        shown = f"{self._root}/{prefix}"
         limit = self._limits.max_tree_files
         room = limit - len(self.paths)
         with os.scandir(descriptor) as entries:
@@ -189,6 +211,8 @@ class _Walk:
                 f"{self._root} holds more than {limit:,} files or folders",
                 hint="pack the files into fewer ones, or name a folder further down",
             )
+        if self._leave_out is not None:
+            listed = self._without(listed, prefix, self._leave_out)
         files = [entry.name for entry in listed if entry.is_file(follow_symlinks=False)]
         folders: list[str] = []
         if len(files) < len(listed):
@@ -198,6 +222,18 @@ class _Walk:
                 folders.append(entry.name)
         refuse_bad_names(map(as_utf8, files + folders), shown)
         return sorted(files), folders
+
+    def _without(
+        self, listed: list[os.DirEntry[str]], prefix: str, leave_out: LeaveOut
+    ) -> list[os.DirEntry[str]]:
+        kept: list[os.DirEntry[str]] = []
+        for entry in listed:
+            path = prefix + as_utf8(entry.name)
+            if leave_out(path):
+                self.left_out.append(path)
+            else:
+                kept.append(entry)
+        return kept
 
     def _check_folder(self, entry: os.DirEntry[str], shown: str, descriptor: int) -> None:
         if entry.is_symlink():
