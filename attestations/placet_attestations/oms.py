@@ -159,9 +159,10 @@ def _method(serialization: JsonObject) -> tuple[str, int | None]:
         if size is not None:
             raise _malformed("shape", "a signature over files has a shard_size")
         return algorithm, None
-    if not isinstance(size, int) or isinstance(size, bool) or not 0 < size <= _MAX_SHARD:
+    # model-signing 1.1 writes 1000.0: its numbers went through a protobuf Struct.
+    if not isinstance(size, int | float) or isinstance(size, bool) or not 0 < size <= _MAX_SHARD or size % 1:
         raise _malformed("shape", "a signature over shards needs a shard_size of at least 1")
-    return algorithm, size
+    return algorithm, int(size)
 
 
 def _ignored(value: JsonValue) -> tuple[str, ...]:
@@ -185,7 +186,7 @@ def _files(value: JsonValue, algorithm: str, shard_size: int | None) -> tuple[di
     parts: defaultdict[str, dict[tuple[int, int], str]] = defaultdict(dict)
     root = hashlib.sha256()
     for index, item in enumerate(value):
-        name, digits = _resource(item, index, algorithm)
+        name, digits = _resource(item, index, algorithm, shard_size)
         path, bounds = _place(name, index, shard_size)
         if bounds in parts[path]:
             raise _malformed("resource_duplicate", f"resource {index} is listed before: {name[:120]!a}")
@@ -200,12 +201,14 @@ def _files(value: JsonValue, algorithm: str, shard_size: int | None) -> tuple[di
     return files, Digest.from_hex(root.hexdigest())
 
 
-def _resource(value: JsonValue, index: int, algorithm: str) -> tuple[str, str]:
+def _resource(value: JsonValue, index: int, algorithm: str, shard_size: int | None) -> tuple[str, str]:
     resource = _object(value, f"resource {index}")
     name, digits = resource.get("name"), resource.get("digest")
     if not isinstance(name, str) or not isinstance(digits, str):
         raise _malformed("resource", f"resource {index} needs a name and a digest")
-    if resource.get("algorithm") != algorithm:
+    # Of a part model-signing 1.1 writes the second spelling, the specification the first.
+    names = (algorithm,) if shard_size is None else (algorithm, f"{algorithm}-sharded-{shard_size}")
+    if resource.get("algorithm") not in names:
         raise _malformed("resource", f"resource {index} is not by {algorithm}, as the serialization says")
     if not re.fullmatch(rf"[0-9a-f]{{{HASHES[algorithm][1]}}}", digits):
         raise _malformed("resource", f"the digest of resource {index} is not one of {algorithm}")

@@ -246,6 +246,9 @@ MISTAKES: list[tuple[Any, Any, str]] = [
     (None, serialization(method="shards", shard_size=0), "shape"),
     (None, serialization(method="shards", shard_size=True), "shape"),
     (None, serialization(method="shards", shard_size="4"), "shape"),
+    (None, serialization(method="shards", shard_size=4.5), "shape"),
+    (None, serialization(method="shards", shard_size=1e300), "shape"),
+    (changed(algorithm="sha256-sharded-4"), None, "resource"),
     (None, serialization(method="shards", shard_size=4), "resource"),
     (None, serialization(ignore_paths="x"), "shape"),
     (None, serialization(ignore_paths=[5]), "ignore"),
@@ -282,6 +285,14 @@ def test_a_part_names_its_bounds(name: str) -> None:
     assert (
         code_of(read_model, statement(listed, serialization(method="shards", shard_size=4))) == "oms.resource"
     )
+
+
+def test_the_tool_writes_the_size_as_a_float_and_into_the_algorithm(tmp_path: Path) -> None:
+    listed = [{**item, "algorithm": "sha256-sharded-4"} for item in resources(FILES, shard=4)]
+    how = serialization(method="shards", shard_size=4.0)
+    assert check_model(write(tmp_path, FILES), read_model(statement(listed, how))).none
+    for algorithm in ("sha256-sharded-5", "sha256-sharded-4.0", "blake2b-sharded-4", None, 4):
+        assert code_of(read_model, statement([{**listed[0], "algorithm": algorithm}], how)) == "oms.resource"
 
 
 def test_one_part_is_listed_once() -> None:
@@ -371,3 +382,9 @@ def test_only_regular_files_have_parts(tmp_path: Path) -> None:
     write(tmp_path, FILES)
     with pytest.raises(IdentityError, match="Input/output error"):
         PartsHasher("sha256", None, most=9, read=fails).hash(str(tmp_path / "config.json"), "")
+
+
+def test_a_file_that_ends_early_has_no_parts(tmp_path: Path) -> None:
+    path = write(tmp_path, FILES) / "config.json"
+    hasher = PartsHasher("sha256", None, most=9, read=lambda descriptor, buffers: 0)
+    assert code_of(hasher.hash, str(path), "") == "file.changed"
