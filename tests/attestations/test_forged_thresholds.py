@@ -22,7 +22,6 @@ from tests.builders import (
     NOW,
     RULES,
     TEAM,
-    a_bundle,
     a_key,
     a_statement,
     a_subject,
@@ -173,4 +172,3 @@ def test_an_envelope_counts_keys_and_never_key_ids() -> None:
     approver, second = a_key("approver").public_key, a_key("second").public_key
     assert two(approver) == two(approver, approver) == two(approver, second) == "dsse.threshold"
     assert two(second) == "dsse.signature"
-    assert a_bundle()
