@@ -37,7 +37,7 @@ SHORT: Final = Size(
     tokens=20,
     artifacts=300,
 )
-MEMORY: Final = 512 * MIB
+MEMORY: Final = 768 * MIB
 """By how much the service's memory may grow at most, whatever is sent: what may be held, read twice, and slack."""
 _GOOD: Final = "200 allow"
 

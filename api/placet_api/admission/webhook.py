@@ -58,7 +58,8 @@ class _Call:
     """What is known of one POST so far. `uid` is set as soon as it was read; `close` when its body was not."""
 
     by: float
-    body: bytearray = field(default_factory=bytearray)
+    parts: list[bytes] = field(default_factory=list)
+    size: int = 0
     uid: str = ""
     close: bool = True
 
@@ -147,7 +148,7 @@ class Webhook:
         except Exception:  # noqa: BLE001 - no error of any kind may leave without a denial
             _log.exception("an admission review could not be judged")
             outcome = denied("admission.failed", "Placet could not judge this; its own log says why")
-        uid = call.uid or find_uid(bytes(call.body))
+        uid = call.uid or find_uid(b"".join(call.parts))
         body = review_answer(
             uid,
             outcome.allowed,
@@ -204,7 +205,7 @@ class Webhook:
             )
         if not _is_json(scope):
             raise MalformedReviewError("admission.media_type", "a review is application/json")
-        review = decode(bytes(call.body), max_bytes=self._max_bytes)
+        review = decode(b"".join(call.parts), max_bytes=self._max_bytes)
         call.uid = review.uid
         if self._rates is not None:
             # After the uid is known: a denial without it would be a failed call.
@@ -216,8 +217,10 @@ class Webhook:
             message = await receive()
             if message["type"] != "http.request":
                 raise _GoneError
-            call.body += message.get("body", b"")
-            if len(call.body) > self._max_bytes:
+            # Pieces, not one buffer that grows: growing copies it again and again, and leaves holes in the memory.
+            call.parts.append(message.get("body", b""))
+            call.size += len(call.parts[-1])
+            if call.size > self._max_bytes:
                 raise TooLargeError(
                     "admission.too_large", f"the review is larger than {self._max_bytes} bytes"
                 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import gc
 import logging
 import resource
 import shutil
@@ -46,6 +47,7 @@ _log = logging.getLogger("placet.serve")
 _MOST_WORKERS = 64
 _CLOSING_SECONDS = 10.0  # what closing a house takes at most, beyond what its requests may take
 _FAREWELL_SECONDS = 2.0
+_COLLECT_EVERY = 10_000  # objects
 _R = TypeVar("_R", bound=Rates)
 
 
@@ -173,7 +175,14 @@ def _cluster_rates(settings: Settings, make: type[_R]) -> _R:
 
 
 def _until_ended(serving: Coroutine[Any, Any, None], servers: list[_Server]) -> None:
-    """In the loop that uvicorn's settings name: `serve`, unlike uvicorn's own `run`, takes the one it is in."""
+    """In the loop that uvicorn's settings name: `serve`, unlike uvicorn's own `run`, takes the one it is in.
+
+    What is there by now stays: the collector need not walk it again and again. A command ends before cyclic garbage
+    matters (`cli.main`), a service does not.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_COLLECT_EVERY)
     with asyncio.Runner(loop_factory=servers[0].config.get_loop_factory()) as runner:
         runner.run(serving)
 
