@@ -16,6 +16,15 @@ class Limits:
     max_bundle_bytes: int = 16 * MIB  # one Sigstore bundle or DSSE envelope; 10,000 subjects take 2 MiB
     max_statement_bytes: int = 12 * MIB  # the payload inside: what is left of a bundle after base64
     max_json_depth: int = 64  # nesting of any JSON document; real predicates stay below 12
+    max_certificates: int = 10  # of a bundle's chain; Fulcio's has three, and only the first one is read
+    max_certificate_bytes: int = 64 * KIB  # one certificate; Fulcio's take 2 KiB
+    max_signatures: int = 1  # of an envelope inside a Sigstore bundle, as the format says
+    max_log_entries: int = 1  # of a Sigstore bundle; other verifiers take exactly one as well
+    max_proof_hashes: int = 64  # of one inclusion proof: a tree of 2^64 leaves
+    max_checkpoint_bytes: int = 64 * KIB  # a signed checkpoint; one witness line takes 150 bytes
+    max_timestamps: int = 32  # RFC 3161 tokens of a bundle, each 1.6 ms of work
+    max_timestamp_bytes: int = 64 * KIB  # one of them; with its certificates it takes 4 KiB
+    max_root_bytes: int = 1 * MIB  # trusted_root.json; the public one has 7 KiB
     max_subjects: int = 10_000  # subjects of one statement
     max_trust_bytes: int = 1 * MIB  # trust.yaml
     max_key_bytes: int = 64 * KIB  # one PEM key file

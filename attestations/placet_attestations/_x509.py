@@ -1,0 +1,285 @@
+"""Signing certificates as Fulcio makes them: one name, one issuer, claims. cryptography's X.509 stays in here.
+
+What the extensions mean: sigstore/fulcio, `docs/oid-info.md`. A certificate read here is not yet believed:
+`issuers` says which chain vouches for it, at one instant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+from placet_attestations.errors import KeyFileError, MalformedError, UnsupportedError, VerificationError
+from placet_attestations.keys import PublicKey
+
+if TYPE_CHECKING:
+    from cryptography import x509
+
+NameKind: TypeAlias = Literal["email", "uri", "other"]
+
+_FULCIO: Final = "1.3.6.1.4.1.57264.1"
+_OTHER_NAME: Final = f"{_FULCIO}.7"
+_MAX_NAME: Final = 4096
+# Bare text; those from .8 on are DER UTF8Strings.
+_OLD_CLAIMS: Final[Mapping[str, str]] = {
+    f"{_FULCIO}.2": "githubWorkflowTrigger",
+    f"{_FULCIO}.3": "githubWorkflowSHA",
+    f"{_FULCIO}.4": "githubWorkflowName",
+    f"{_FULCIO}.5": "githubWorkflowRepository",
+    f"{_FULCIO}.6": "githubWorkflowRef",
+}
+_CLAIMS: Final[Mapping[str, str]] = {
+    f"{_FULCIO}.9": "buildSignerURI",
+    f"{_FULCIO}.10": "buildSignerDigest",
+    f"{_FULCIO}.11": "runnerEnvironment",
+    f"{_FULCIO}.12": "sourceRepositoryURI",
+    f"{_FULCIO}.13": "sourceRepositoryDigest",
+    f"{_FULCIO}.14": "sourceRepositoryRef",
+    f"{_FULCIO}.15": "sourceRepositoryIdentifier",
+    f"{_FULCIO}.16": "sourceRepositoryOwnerURI",
+    f"{_FULCIO}.17": "sourceRepositoryOwnerIdentifier",
+    f"{_FULCIO}.18": "buildConfigURI",
+    f"{_FULCIO}.19": "buildConfigDigest",
+    f"{_FULCIO}.20": "buildTrigger",
+    f"{_FULCIO}.21": "runInvocationURI",
+    f"{_FULCIO}.22": "sourceRepositoryVisibilityAtSigning",
+}
+CLAIM_NAMES: Final = frozenset({*_OLD_CLAIMS.values(), *_CLAIMS.values()})
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A signing certificate, read. `certificate` is cryptography's object, for the edge files alone."""
+
+    certificate: x509.Certificate = field(repr=False, compare=False)
+    der: bytes = field(repr=False)
+    key: PublicKey
+    issuer: str
+    identity: str
+    name_kind: NameKind
+    claims: Mapping[str, str] = field(compare=False)
+    not_before: datetime
+    not_after: datetime
+
+    def valid_at(self, instant: datetime) -> bool:
+        """Whether the instant lies in the certificate's own window, both ends included."""
+        return self.not_before <= instant <= self.not_after
+
+
+def read_certificate(der: bytes) -> x509.Certificate:
+    """Parse DER; raises MalformedError certificate.syntax."""
+    from cryptography.x509 import load_der_x509_certificate
+
+    with _translated():
+        return load_der_x509_certificate(der)
+
+
+def read_leaf(der: bytes) -> Leaf:
+    """Read a signing certificate.
+
+    Raises MalformedError certificate.syntax; UnsupportedError certificate.key; VerificationError
+    certificate.profile: not for code signing, a CA, or not exactly one name and one issuer.
+    """
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    certificate = read_certificate(der)
+    with _translated():
+        _check_profile(certificate)
+        kind, identity = _name(certificate)
+        extensions = _fulcio(certificate)
+        issuer = _issuer(extensions)
+        spki = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    try:
+        key = PublicKey.from_der(spki)
+    except KeyFileError as error:
+        raise UnsupportedError(
+            "certificate.key", error.message, where="certificate", hint="sign with an ECDSA P-256 key"
+        ) from error
+    if not issuer or not identity:
+        raise _profile("its name or its issuer is empty")
+    return Leaf(
+        certificate,
+        der,
+        key,
+        issuer,
+        identity,
+        kind,
+        _claims(extensions),
+        certificate.not_valid_before_utc,
+        certificate.not_valid_after_utc,
+    )
+
+
+def is_self_issued(der: bytes) -> bool:
+    """Whether a certificate's issuer is its subject, as a root's is."""
+    certificate = read_certificate(der)
+    with _translated():
+        return certificate.issuer == certificate.subject
+
+
+def issuers(
+    leaf: Leaf, anchors: Sequence[x509.Certificate], instant: datetime
+) -> Sequence[x509.Certificate]:
+    """The chain above the leaf, its issuer first, to one of `anchors`; VerificationError certificate.chain.
+
+    Each anchor is trusted by itself, intermediates too: a trusted root lists what it trusts.
+    """
+    from cryptography.x509 import ExtendedKeyUsage, UnsupportedGeneralNameType
+    from cryptography.x509.verification import Criticality, ExtensionPolicy, PolicyBuilder, Store
+    from cryptography.x509.verification import VerificationError as ChainError
+
+    # The default wants client authentication; code signing is looked for in the leaf (_check_profile).
+    ca = ExtensionPolicy.webpki_defaults_ca().may_be_present(ExtendedKeyUsage, Criticality.NON_CRITICAL, None)
+    ee = ExtensionPolicy.webpki_defaults_ee().may_be_present(ExtendedKeyUsage, Criticality.NON_CRITICAL, None)
+    verifier = (
+        PolicyBuilder()
+        .store(Store(list(anchors)))
+        .time(instant)
+        .extension_policies(ca_policy=ca, ee_policy=ee)
+        .build_client_verifier()
+    )
+    try:
+        return verifier.verify(leaf.certificate, []).chain[1:]
+    except (ChainError, UnsupportedGeneralNameType, ValueError) as error:
+        raise VerificationError(
+            "certificate.chain",
+            f"no certificate authority of the trusted root vouches for the signer's certificate: {error}",
+            where="certificate",
+            hint="is it the trusted root of the instance that issued the certificate?",
+        ) from error
+
+
+def _check_profile(certificate: x509.Certificate) -> None:
+    from cryptography.x509 import BasicConstraints, ExtendedKeyUsage, ExtensionNotFound, KeyUsage
+    from cryptography.x509.oid import ExtendedKeyUsageOID
+
+    try:
+        usage = certificate.extensions.get_extension_for_class(KeyUsage).value
+        extended = certificate.extensions.get_extension_for_class(ExtendedKeyUsage).value
+    except ExtensionNotFound as error:
+        raise _profile("it has no key usage") from error
+    if not usage.digital_signature or usage.key_cert_sign:
+        raise _profile("its key is not for digital signatures alone")
+    if ExtendedKeyUsageOID.CODE_SIGNING not in extended:
+        raise _profile("it is not for code signing")
+    try:
+        constraints = certificate.extensions.get_extension_for_class(BasicConstraints).value
+    except ExtensionNotFound:
+        return
+    if constraints.ca:
+        raise _profile("it is a certificate authority's")
+
+
+def _name(certificate: x509.Certificate) -> tuple[NameKind, str]:
+    from cryptography.x509 import (
+        ExtensionNotFound,
+        OtherName,
+        RFC822Name,
+        SubjectAlternativeName,
+        UniformResourceIdentifier,
+    )
+
+    try:
+        names = list(certificate.extensions.get_extension_for_class(SubjectAlternativeName).value)
+    except ExtensionNotFound as error:
+        raise _profile("it names nobody") from error
+    if len(names) != 1:
+        raise _profile(f"it has {len(names)} names")
+    name = names[0]
+    if isinstance(name, RFC822Name):
+        return "email", _bounded(name.value)
+    if isinstance(name, UniformResourceIdentifier):
+        return "uri", _bounded(name.value)
+    if isinstance(name, OtherName) and name.type_id.dotted_string == _OTHER_NAME:
+        return "other", _bounded(_utf8_string(name.value))
+    raise _profile("its name is neither an e-mail address nor a URI nor a Fulcio name")
+
+
+def _fulcio(certificate: x509.Certificate) -> Mapping[str, bytes]:
+    from cryptography.x509 import UnrecognizedExtension
+
+    return {
+        extension.oid.dotted_string: extension.value.value
+        for extension in certificate.extensions
+        if isinstance(extension.value, UnrecognizedExtension)
+        and extension.oid.dotted_string.startswith(f"{_FULCIO}.")
+    }
+
+
+def _issuer(extensions: Mapping[str, bytes]) -> str:
+    old, new = extensions.get(f"{_FULCIO}.1"), extensions.get(f"{_FULCIO}.8")
+    said = [_plain(old)] if old is not None else []
+    if new is not None:
+        said.append(_bounded(_utf8_string(new)))
+    if not said or len(set(said)) != 1:
+        raise _profile("it does not name one issuer" if said else "it names no issuer")
+    return said[0]
+
+
+def _claims(extensions: Mapping[str, bytes]) -> Mapping[str, str]:
+    found = {name: _plain(extensions[oid]) for oid, name in _OLD_CLAIMS.items() if oid in extensions}
+    found |= {
+        name: _bounded(_utf8_string(extensions[oid])) for oid, name in _CLAIMS.items() if oid in extensions
+    }
+    return MappingProxyType(found)
+
+
+def _utf8_string(der: bytes) -> str:
+    """A DER UTF8String that is all of the bytes (X.690 sections 8.1.3 and 10.1)."""
+    if len(der) >= 2 and der[0] == 0x0C:
+        header, length = 2, der[1]
+        if length > 0x80:
+            header = 2 + length - 0x80
+            length = int.from_bytes(der[2:header], "big")
+        minimal = length < 0x80 if header == 2 else length.bit_length() > max(7, 8 * (header - 3))
+        if minimal and len(der) == header + length:
+            return _plain(der[header:])
+    raise _profile("a claim of it is not a DER UTF8String")
+
+
+def _plain(data: bytes) -> str:
+    try:
+        return _bounded(data.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise _profile("a claim of it is not UTF-8") from error
+
+
+def _bounded(text: str) -> str:
+    if len(text) > _MAX_NAME:
+        raise _profile(f"a name or claim of it has {len(text):,} characters")
+    return text
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    from cryptography.exceptions import UnsupportedAlgorithm
+
+    try:
+        yield
+    except UnsupportedAlgorithm as error:
+        raise UnsupportedError(
+            "certificate.key",
+            f"a certificate with a key that is not supported: {error}",
+            where="certificate",
+            hint="sign with an ECDSA P-256 key",
+        ) from error
+    except (ValueError, TypeError) as error:  # bad DER, an extension twice, a name that is not one
+        raise MalformedError(
+            "certificate.syntax",
+            f"the certificate cannot be read: {error}",
+            where="certificate",
+            hint="whoever made the bundle must make it again",
+        ) from error
+
+
+def _profile(why: str) -> VerificationError:
+    return VerificationError(
+        "certificate.profile",
+        f"the certificate is not a signer's: {why}",
+        where="certificate",
+        hint="certificates of Sigstore's CA name one identity and one issuer, for code signing",
+    )

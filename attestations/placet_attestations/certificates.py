@@ -1,0 +1,148 @@
+"""sigstore-python's cryptography, one step at a time: the only file that imports sigstore and its RFC 3161.
+
+Its `Verifier` does all steps at once, knows neither keys nor time stamps without a log, ignores when an
+authority or a log was retired, and says what failed in words only. So its parts are called from here: inclusion,
+checkpoint and signed entry time stamp; the certificate's own time stamp (SCT); RFC 3161. Which step comes when
+is `sigstore_verify.py`.
+
+The parts are private names of one exact version (requirements/runtime.txt); tests/attestations hold them
+against the stock `Verifier` over every vector. Whatever they raise is a refusal with the step's code.
+"""
+
+from __future__ import annotations
+
+import functools
+from base64 import b64encode
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from placet_attestations import strictjson
+from placet_attestations._log_entry import LogEntry
+from placet_attestations._x509 import Leaf, read_certificate
+from placet_attestations.errors import AttestationError, VerificationError
+from placet_attestations.trusted_root import Authority, Log
+
+if TYPE_CHECKING:
+    from cryptography import x509
+    from rfc3161_client import TimeStampResponse
+    from sigstore._internal.trust import Keyring
+
+
+def verify_entry(entry: LogEntry, logs: Sequence[Log], instants: Sequence[datetime]) -> None:
+    """The entry is in a log of the root that was in use at all of `instants`.
+
+    Inclusion proof, checkpoint, and the promise where there is one. VerificationError log.unknown, log.window,
+    log.proof.
+    """
+    from sigstore._internal.trust import RekorKeyring
+    from sigstore.models import TransparencyLogEntry
+    from sigstore_models.rekor.v1 import TransparencyLogEntry as Model
+
+    log = _in_use(logs, entry.log_id, instants, "log", "log entry")
+    with _step("log.proof", "the log entry is not proved to be in the log", "log entry"):
+        _check_checkpoint(entry)
+        model = Model.from_json(strictjson.dumps(entry.to_json()))
+        TransparencyLogEntry(model)._verify(RekorKeyring(_keyring(log)))  # noqa: SLF001 - see above
+
+
+def verify_certificate_log(leaf: Leaf, chain: Sequence[x509.Certificate], logs: Sequence[Log]) -> None:
+    """The certificate was shown to a certificate log of the root while that was in use.
+
+    VerificationError certificate.sct, certificate_log.unknown, certificate_log.window.
+    """
+    from sigstore._internal.sct import _get_signed_certificate_timestamp, verify_sct
+    from sigstore._internal.trust import CTKeyring
+
+    with _step("certificate.sct", "the certificate has no certificate log's time stamp", "certificate"):
+        sct = _get_signed_certificate_timestamp(leaf.certificate)
+        instant = sct.timestamp.replace(tzinfo=UTC)
+        log = _in_use(logs, sct.log_id, (instant,), "certificate_log", "certificate")
+        verify_sct(leaf.certificate, list(chain), CTKeyring(_keyring(log)))
+
+
+def verify_timestamp(token: bytes, signature: bytes, authorities: Sequence[Authority]) -> datetime | None:
+    """When a time stamp authority of the root saw the signature; None when none of them says so.
+
+    The authority must have been in use then. VerificationError timestamp.syntax when it is no RFC 3161 answer.
+    """
+    from rfc3161_client import decode_timestamp_response
+
+    with _step("timestamp.syntax", "a time stamp cannot be read", "time stamp"):
+        response = decode_timestamp_response(token)
+        instant = response.tst_info.gen_time.astimezone(UTC)
+    for authority in authorities:
+        if authority.window.holds(instant) and _stamped_by(authority, response, signature):
+            return instant
+    return None
+
+
+def _stamped_by(authority: Authority, response: TimeStampResponse, signature: bytes) -> bool:
+    from rfc3161_client import VerifierBuilder
+
+    certificates = [read_certificate(der) for der in authority.certificates]
+    if len(certificates) < 2:  # a signer and the root that vouches for it
+        return False
+    try:
+        with _step("timestamp.signature", "another authority's", "time stamp"):
+            builder = VerifierBuilder().tsa_certificate(certificates[0]).add_root_certificate(certificates[-1])
+            for certificate in certificates[1:-1]:
+                builder = builder.add_intermediate_certificate(certificate)
+            return builder.build().verify_message(response, signature)
+    except VerificationError:
+        return False
+
+
+def _check_checkpoint(entry: LogEntry) -> None:
+    """What sigstore-python leaves out: the checkpoint is of this size, and the signing line names its origin."""
+    text, _, lines = entry.proof.checkpoint.partition("\n\n")
+    origin, size, *_ = [*text.split("\n"), "", ""]
+    if size != str(entry.proof.size):
+        raise _refused("log.proof", "the checkpoint is of a tree of another size", "log entry")
+    # Rekor v1 appends the tree's number to its origin, and signs with its bare name.
+    names = {origin, origin.split(" - ")[0]}
+    signers = {line.split(" ")[1] for line in lines.split("\n") if line.startswith("\u2014 ")}
+    if not origin or not names & signers:
+        raise _refused("log.proof", "the checkpoint is not signed by its origin", "log entry")
+
+
+def _in_use(logs: Sequence[Log], log_id: bytes, instants: Sequence[datetime], code: str, where: str) -> Log:
+    named = [log for log in logs if log.log_id == log_id]
+    if not named:
+        raise _refused(f"{code}.unknown", f"the log {b64encode(log_id).decode()} is not in the trusted root", where)
+    for log in named:
+        if all(log.window.holds(instant) for instant in instants):
+            return log
+    raise _refused(f"{code}.window", f"the log {named[0].url} was not in use at the proved time", where)
+
+
+@functools.lru_cache(maxsize=256)
+def _keyring(log: Log) -> Keyring:
+    """A ring with this one key, so that no other key of the root can stand in for it."""
+    from sigstore._internal.trust import Keyring
+    from sigstore_models.common.v1 import PublicKey, PublicKeyDetails
+
+    key = PublicKey(raw_bytes=b64encode(log.key), key_details=PublicKeyDetails(log.key_details))
+    return Keyring([key])
+
+
+@contextmanager
+def _step(code: str, what: str, where: str) -> Iterator[None]:
+    """Whatever a library raises in here is a refusal; its errors have no common base, and some are panics."""
+    try:
+        yield
+    except AttestationError:
+        raise
+    except Exception as error:
+        raise _refused(code, f"{what}: {type(error).__name__}: {str(error)[:300]}", where) from error
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # of the Rust libraries, on input they did not foresee
+            raise
+        raise _refused(code, f"{what}: the library gave up", where) from error
+
+
+def _refused(code: str, message: str, where: str) -> VerificationError:
+    return VerificationError(
+        code, message, where=where, hint="is it the trusted root of the instance that signed? Else do not trust it"
+    )

@@ -1,0 +1,296 @@
+"""`verify_bundle`: from anybody's Sigstore bundle to who signed what, and when that is proved to have been.
+
+The steps, in this order, the first that fails being the answer:
+
+ 1. read the bundle strictly (`sigstore_bundle.py`);
+ 2. the signer: the certificate's profile and identity, or the key that the caller names;
+ 3. the signature, over the envelope or over the file's digest;
+ 4. the times: RFC 3161 tokens by an authority of the root, and the log's own time where its promise is to be
+    checked; for a certificate at least one, and it must be valid at each;
+ 5. the chain to an authority of the root that was in use at each time, and the certificate log's word (SCT);
+ 6. the log entry: inclusion, checkpoint, promise, by a log that was in use; and that it is about this
+    signature (`_log_body.py`);
+ 7. the artifact: the one that was signed, or a subject of the statement.
+
+A certificate's bundle without a log entry is refused, unless the root says `without_log`. A key's bundle may
+come without log and time stamp: it then proves no time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, Literal
+
+from placet_attestations import certificates, strictjson
+from placet_attestations._log_body import Signed, check_body
+from placet_attestations._x509 import Leaf, NameKind, is_self_issued, issuers, read_leaf
+from placet_attestations.digests import Digest, hash_file
+from placet_attestations.envelope import Envelope, check_payload_type
+from placet_attestations.errors import KeyFileError, MalformedError, UnsupportedError, VerificationError
+from placet_attestations.identities import CertificateIdentity
+from placet_attestations.keys import PublicKey
+from placet_attestations.limits import DEFAULT_LIMITS, Limits
+from placet_attestations.sigstore_bundle import (
+    CertificateMaterial,
+    KeyMaterial,
+    SigstoreBundle,
+    parse_sigstore_bundle,
+)
+from placet_attestations.statement import PAYLOAD_TYPE
+from placet_attestations.trusted_root import TrustedRoot
+
+# Their integrated time is signed by the log's promise; Rekor v2 has none (rekor-tiles, client guide).
+_TIMED_KINDS: Final = frozenset({"hashedrekord/0.0.1", "dsse/0.0.1", "intoto/0.0.2"})
+
+
+@dataclass(frozen=True, slots=True)
+class ProvedTime:
+    """An instant at which the signature existed, and who says so."""
+
+    time: datetime
+    source: Literal["log", "timestamp"]
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedCertificate:
+    """The signer by certificate: `identity` is what `issuer` vouched for; `claims` are Fulcio's, by name."""
+
+    issuer: str
+    identity: str
+    name_kind: NameKind
+    claims: Mapping[str, str] = field(compare=False)
+    fingerprint: str  # SHA-256 of the certificate, hex
+    not_before: datetime
+    not_after: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedBundle:
+    """A bundle whose signer and times are known.
+
+    `payload` is the statement's very bytes, None when a file was signed; `artifact` is what the caller named;
+    `root` is the digest of the trusted root, None when none was needed.
+    """
+
+    digest: Digest
+    signer: VerifiedCertificate | PublicKey
+    times: tuple[ProvedTime, ...]
+    payload: bytes | None = field(repr=False)
+    artifact: Digest | None
+    root: Digest | None
+
+
+def verify_bundle(
+    raw: bytes,
+    *,
+    artifact: Digest | Path | None = None,
+    identity: CertificateIdentity | None = None,
+    key: PublicKey | None = None,
+    root: TrustedRoot | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+) -> VerifiedBundle:
+    """Verify a bundle's bytes against one expected signer, as the steps above say.
+
+    Give either `identity`, with `root`, or `key`, with or without. `artifact` is needed for a signature over a
+    file, and for a statement it must be a subject. Raises MalformedError, UnsupportedError (well-formed, but
+    not verified here), VerificationError; IdentityError for a path that cannot be read.
+    """
+    if (identity is None) is (key is None):
+        raise _usage("give either an identity or a key")
+    if identity is not None and root is None:
+        raise _usage("an identity is verified against a trusted root")
+    bundle = parse_sigstore_bundle(raw, limits)
+    digest = hash_file(artifact)[0] if isinstance(artifact, Path) else artifact
+    if key is not None:
+        return _verify_key(bundle, digest, key, root, limits)
+    assert identity is not None
+    assert root is not None
+    return _verify_certificate(bundle, digest, identity, root, limits)
+
+
+def _verify_certificate(
+    bundle: SigstoreBundle,
+    artifact: Digest | None,
+    identity: CertificateIdentity,
+    root: TrustedRoot,
+    limits: Limits,
+) -> VerifiedBundle:
+    if isinstance(bundle.material, KeyMaterial):
+        raise _refused("signer.kind", "the bundle is signed by a key, and a certificate is expected")
+    leaf = _leaf(bundle.material)
+    _check_identity(leaf, identity)
+    if not bundle.entries and not root.without_log:
+        raise _refused("log.missing", "the bundle has no log entry, and this trusted root asks for one")
+    signed = _check_signature(bundle, artifact, leaf.key, leaf)
+    times = _times(bundle, root)
+    _check_times(leaf, times)
+    _check_chain(leaf, times, root)
+    _check_entries(bundle, signed, times, root, limits)
+    _check_subject(bundle, artifact, limits)
+    signer = VerifiedCertificate(
+        leaf.issuer,
+        leaf.identity,
+        leaf.name_kind,
+        leaf.claims,
+        Digest.of(leaf.der).hex,
+        leaf.not_before,
+        leaf.not_after,
+    )
+    return VerifiedBundle(bundle.digest, signer, times, _payload(bundle), artifact, root.digest)
+
+
+def _verify_key(
+    bundle: SigstoreBundle, artifact: Digest | None, key: PublicKey, root: TrustedRoot | None, limits: Limits
+) -> VerifiedBundle:
+    if isinstance(bundle.material, CertificateMaterial):
+        raise _refused("signer.kind", "the bundle is signed with a certificate, and a key is expected")
+    signed = _check_signature(bundle, artifact, key, None)
+    # Without a root, entries and time stamps prove nothing and are not read.
+    times = () if root is None else _times(bundle, root)
+    if root is not None and bundle.entries:
+        if not times:
+            raise _refused("time.missing", "no time is proved at which the log entry was made")
+        _check_entries(bundle, signed, times, root, limits)
+    _check_subject(bundle, artifact, limits)
+    return VerifiedBundle(
+        bundle.digest, key, times, _payload(bundle), artifact, None if root is None else root.digest
+    )
+
+
+def _leaf(material: CertificateMaterial) -> Leaf:
+    # A root inside a bundle vouches for itself (protobuf-specs, X509CertificateChain).
+    if any(is_self_issued(der) for der in material.others):
+        raise _refused("certificate.root", "the bundle brings a root certificate of its own")
+    return read_leaf(material.leaf)
+
+
+def _check_identity(leaf: Leaf, expected: CertificateIdentity) -> None:
+    if not expected.issuer(leaf.issuer):
+        raise _refused(
+            "identity.issuer", f"the certificate's issuer is {leaf.issuer[:200]!a}, expected {expected.issuer.text}"
+        )
+    if not expected.identity(leaf.identity):
+        raise _refused(
+            "identity.mismatch",
+            f"the certificate is for {leaf.identity[:200]!a}, expected {expected.identity.text}",
+        )
+
+
+def _check_signature(bundle: SigstoreBundle, artifact: Digest | None, key: PublicKey, leaf: Leaf | None) -> Signed:
+    content = bundle.content
+    if isinstance(content, Envelope):
+        check_payload_type(content, (PAYLOAD_TYPE,))
+        good, over = key.verify(bundle.signature, content.pae), content
+    else:
+        if artifact is None:
+            raise _refused("artifact.missing", "the bundle signs a file, and no file was named")
+        if content.sha256 is not None and content.sha256 != artifact.hex:
+            raise _refused("artifact.mismatch", "the bundle is about a file with another digest")
+        good, over = _verify_digest(key, bundle.signature, artifact), artifact
+    if not good:
+        raise _refused("signature.invalid", "the signature does not hold")
+    verifier, is_certificate = (key.der, False) if leaf is None else (leaf.der, True)
+    return Signed(bundle.signature, over, verifier, is_certificate, key.algorithm)
+
+
+def _verify_digest(key: PublicKey, signature: bytes, artifact: Digest) -> bool:
+    try:
+        return key.verify_digest(signature, bytes.fromhex(artifact.hex))
+    except KeyFileError as error:
+        raise UnsupportedError(
+            "signature.unsupported", error.message, where="bundle", hint="sign the file with ECDSA P-256"
+        ) from error
+
+
+def _times(bundle: SigstoreBundle, root: TrustedRoot) -> tuple[ProvedTime, ...]:
+    """Every time that somebody of the root vouches for; the log's own is checked with its entry."""
+    stamped = (
+        certificates.verify_timestamp(token, bundle.signature, root.timestampers) for token in bundle.timestamps
+    )
+    times = [ProvedTime(instant, "timestamp") for instant in stamped if instant is not None]
+    for entry in bundle.entries:
+        if entry.promise is not None and entry.integrated:
+            if entry.kind not in _TIMED_KINDS:
+                raise _refused("time.kind", f"an entry of kind {entry.kind[:60]!a} has no time of its own")
+            times.append(ProvedTime(_instant(entry.integrated), "log"))
+    return tuple(times)
+
+
+def _instant(seconds: int) -> datetime:
+    try:
+        return datetime.fromtimestamp(seconds, tz=UTC)
+    except (OverflowError, OSError, ValueError) as error:
+        raise _refused("time.range", "the log's time is beyond the year 9999") from error
+
+
+def _check_times(leaf: Leaf, times: Sequence[ProvedTime]) -> None:
+    if not times:
+        raise _refused("time.missing", "neither a log nor a time stamp authority of the root proves a time")
+    for proved in times:
+        if not leaf.valid_at(proved.time):
+            raise _refused(
+                "certificate.expired", f"the certificate was not valid at the {proved.source}'s {proved.time}"
+            )
+
+
+def _check_chain(leaf: Leaf, times: Sequence[ProvedTime], root: TrustedRoot) -> None:
+    for proved in times:
+        anchors = [
+            certificates.read_certificate(der)
+            for authority in root.authorities
+            if authority.window.holds(proved.time)
+            for der in authority.certificates
+        ]
+        if not anchors:
+            raise _refused("certificate.window", f"no authority of the root was in use at {proved.time}")
+        chain = issuers(leaf, anchors, proved.time)
+        # Who keeps no public log need not keep one of certificates either; who lists one must show it.
+        if root.certificate_logs or not root.without_log:
+            certificates.verify_certificate_log(leaf, chain, root.certificate_logs)
+
+
+def _check_entries(
+    bundle: SigstoreBundle, signed: Signed, times: Sequence[ProvedTime], root: TrustedRoot, limits: Limits
+) -> None:
+    logged = [proved.time for proved in times if proved.source == "log"]
+    for entry in bundle.entries:
+        certificates.verify_entry(entry, root.logs, logged or [proved.time for proved in times])
+        check_body(entry, signed, limits)
+
+
+def _check_subject(bundle: SigstoreBundle, artifact: Digest | None, limits: Limits) -> None:
+    if artifact is None or not isinstance(bundle.content, Envelope):
+        return
+    document = strictjson.loads(
+        bundle.content.payload,
+        max_bytes=limits.max_statement_bytes,
+        max_depth=limits.max_json_depth,
+        where="statement",
+    )
+    subjects = document.get("subject") if isinstance(document, Mapping) else None
+    if not isinstance(subjects, list):
+        raise MalformedError("statement.shape", "the statement has no subjects", where="statement")
+    if not any(_digest_of(subject) == artifact.hex for subject in subjects):
+        raise _refused("artifact.mismatch", f"{artifact} is no subject of the statement")
+
+
+def _digest_of(subject: object) -> object:
+    digests = subject.get("digest") if isinstance(subject, Mapping) else None
+    return digests.get("sha256") if isinstance(digests, Mapping) else None
+
+
+def _payload(bundle: SigstoreBundle) -> bytes | None:
+    return bundle.content.payload if isinstance(bundle.content, Envelope) else None
+
+
+def _usage(message: str) -> MalformedError:
+    return MalformedError("signer.usage", message, hint="identity and root, or key")
+
+
+def _refused(code: str, message: str) -> VerificationError:
+    return VerificationError(
+        code, message, where="bundle", hint="it is not by the expected signer over this content: do not trust it"
+    )
