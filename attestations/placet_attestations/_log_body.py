@@ -26,7 +26,7 @@ from placet_attestations.keys import Algorithm
 from placet_attestations.limits import DEFAULT_LIMITS, Limits
 
 _PEM: Final = re.compile(
-    r"-----BEGIN (CERTIFICATE|PUBLIC KEY)-----\n((?:[A-Za-z0-9+/=]{1,76}\n)+)-----END \1-----\n?"
+    r"-----BEGIN (CERTIFICATE|PUBLIC KEY)-----\n((?:[A-Za-z0-9+/=]+\n)+)-----END \1-----\n?"
 )
 # keyDetails of protobuf-specs, and the hash that Rekor v2 puts into a hashedrekord of such a key.
 _DETAILS: Final[Mapping[str, tuple[str, str, str]]] = {
