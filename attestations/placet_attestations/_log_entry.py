@@ -105,7 +105,9 @@ def _proof(value: JsonValue, limits: Limits) -> InclusionProof:
     if not 0 < len(text) <= limits.max_checkpoint_bytes:
         raise malformed("proof", f"an inclusion proof with a checkpoint of {len(text):,} characters")
     if index >= size or len(root) != 32 or any(len(item) != 32 for item in hashes):
-        raise malformed("proof", "an inclusion proof with an index beyond its tree, or hashes not of 32 bytes")
+        raise malformed(
+            "proof", "an inclusion proof with an index beyond its tree, or hashes not of 32 bytes"
+        )
     return InclusionProof(index, size, root, hashes, text)
 
 

@@ -6,6 +6,7 @@ What the extensions mean: sigstore/fulcio, `docs/oid-info.md`. A certificate rea
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from placet_attestations.keys import PublicKey
 
 if TYPE_CHECKING:
     from cryptography import x509
+    from cryptography.x509.verification import PolicyBuilder
 
 NameKind: TypeAlias = Literal["email", "uri", "other"]
 
@@ -58,7 +60,7 @@ class Leaf:
     certificate: x509.Certificate = field(repr=False, compare=False)
     der: bytes = field(repr=False)
     key: PublicKey
-    issuer: str
+    issuer: str  # "" when it names none, as GitHub's own certificates for releases do
     identity: str
     name_kind: NameKind
     claims: Mapping[str, str] = field(compare=False)
@@ -99,8 +101,8 @@ def read_leaf(der: bytes) -> Leaf:
         raise UnsupportedError(
             "certificate.key", error.message, where="certificate", hint="sign with an ECDSA P-256 key"
         ) from error
-    if not issuer or not identity:
-        raise _profile("its name or its issuer is empty")
+    if not identity:
+        raise _profile("its name is empty")
     return Leaf(
         certificate,
         der,
@@ -121,29 +123,18 @@ def is_self_issued(der: bytes) -> bool:
         return certificate.issuer == certificate.subject
 
 
-def issuers(
-    leaf: Leaf, anchors: Sequence[x509.Certificate], instant: datetime
-) -> Sequence[x509.Certificate]:
-    """The chain above the leaf, its issuer first, to one of `anchors`; VerificationError certificate.chain.
+def issuers(leaf: Leaf, anchors: tuple[bytes, ...], instant: datetime) -> Sequence[x509.Certificate]:
+    """The chain above the leaf, its issuer first, to one of `anchors` (DER); VerificationError
+    certificate.chain.
 
     Each anchor is trusted by itself, intermediates too: a trusted root lists what it trusts.
     """
-    from cryptography.x509 import ExtendedKeyUsage, UnsupportedGeneralNameType
-    from cryptography.x509.verification import Criticality, ExtensionPolicy, PolicyBuilder, Store
+    from cryptography.x509 import UnsupportedGeneralNameType
     from cryptography.x509.verification import VerificationError as ChainError
 
-    # The default wants client authentication; code signing is looked for in the leaf (_check_profile).
-    ca = ExtensionPolicy.webpki_defaults_ca().may_be_present(ExtendedKeyUsage, Criticality.NON_CRITICAL, None)
-    ee = ExtensionPolicy.webpki_defaults_ee().may_be_present(ExtendedKeyUsage, Criticality.NON_CRITICAL, None)
-    verifier = (
-        PolicyBuilder()
-        .store(Store(list(anchors)))
-        .time(instant)
-        .extension_policies(ca_policy=ca, ee_policy=ee)
-        .build_client_verifier()
-    )
+    builder = _policy(anchors)
     try:
-        return verifier.verify(leaf.certificate, []).chain[1:]
+        return builder.time(instant).build_client_verifier().verify(leaf.certificate, []).chain[1:]
     except (ChainError, UnsupportedGeneralNameType, ValueError) as error:
         raise VerificationError(
             "certificate.chain",
@@ -151,6 +142,18 @@ def issuers(
             where="certificate",
             hint="is it the trusted root of the instance that issued the certificate?",
         ) from error
+
+
+@functools.lru_cache(maxsize=64)
+def _policy(anchors: tuple[bytes, ...]) -> PolicyBuilder:
+    from cryptography.x509 import ExtendedKeyUsage
+    from cryptography.x509.verification import Criticality, ExtensionPolicy, PolicyBuilder, Store
+
+    # The default wants client authentication; code signing is looked for in the leaf (_check_profile).
+    ca = ExtensionPolicy.webpki_defaults_ca().may_be_present(ExtendedKeyUsage, Criticality.NON_CRITICAL, None)
+    ee = ExtensionPolicy.webpki_defaults_ee().may_be_present(ExtendedKeyUsage, Criticality.NON_CRITICAL, None)
+    store = Store([read_certificate(der) for der in anchors])
+    return PolicyBuilder().store(store).extension_policies(ca_policy=ca, ee_policy=ee)
 
 
 def _check_profile(certificate: x509.Certificate) -> None:
@@ -215,9 +218,9 @@ def _issuer(extensions: Mapping[str, bytes]) -> str:
     said = [_plain(old)] if old is not None else []
     if new is not None:
         said.append(_bounded(_utf8_string(new)))
-    if not said or len(set(said)) != 1:
-        raise _profile("it does not name one issuer" if said else "it names no issuer")
-    return said[0]
+    if len(set(said)) > 1 or "" in said:
+        raise _profile("it does not name one issuer")
+    return said[0] if said else ""
 
 
 def _claims(extensions: Mapping[str, bytes]) -> Mapping[str, str]:

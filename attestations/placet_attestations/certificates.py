@@ -86,7 +86,9 @@ def _stamped_by(authority: Authority, response: TimeStampResponse, signature: by
         return False
     try:
         with _step("timestamp.signature", "another authority's", "time stamp"):
-            builder = VerifierBuilder().tsa_certificate(certificates[0]).add_root_certificate(certificates[-1])
+            builder = (
+                VerifierBuilder().tsa_certificate(certificates[0]).add_root_certificate(certificates[-1])
+            )
             for certificate in certificates[1:-1]:
                 builder = builder.add_intermediate_certificate(certificate)
             return builder.build().verify_message(response, signature)
@@ -110,7 +112,9 @@ def _check_checkpoint(entry: LogEntry) -> None:
 def _in_use(logs: Sequence[Log], log_id: bytes, instants: Sequence[datetime], code: str, where: str) -> Log:
     named = [log for log in logs if log.log_id == log_id]
     if not named:
-        raise _refused(f"{code}.unknown", f"the log {b64encode(log_id).decode()} is not in the trusted root", where)
+        raise _refused(
+            f"{code}.unknown", f"the log {b64encode(log_id).decode()} is not in the trusted root", where
+        )
     for log in named:
         if all(log.window.holds(instant) for instant in instants):
             return log
@@ -144,5 +148,8 @@ def _step(code: str, what: str, where: str) -> Iterator[None]:
 
 def _refused(code: str, message: str, where: str) -> VerificationError:
     return VerificationError(
-        code, message, where=where, hint="is it the trusted root of the instance that signed? Else do not trust it"
+        code,
+        message,
+        where=where,
+        hint="is it the trusted root of the instance that signed? Else do not trust it",
     )

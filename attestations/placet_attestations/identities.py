@@ -45,11 +45,16 @@ class Match:
         except (re.error, RecursionError, OverflowError) as error:
             raise _malformed("pattern", f"{text[:120]!a} is not a regular expression: {error}") from error
 
+    @classmethod
+    def nothing(cls) -> Self:
+        """No text at all: for an authority whose certificates name no issuer, because it is the issuer."""
+        return cls("")
+
     def __call__(self, actual: str) -> bool:
-        """Whether the text is met, from its first to its last character."""
+        """Whether the text is met, from its first to its last character; no pattern meets an empty one."""
         if self._pattern is None:
             return actual == self.text
-        return self._pattern.fullmatch(actual) is not None
+        return bool(actual) and self._pattern.fullmatch(actual) is not None
 
 
 @dataclass(frozen=True, slots=True)

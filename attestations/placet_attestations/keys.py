@@ -38,7 +38,6 @@ __all__ = [
 
 _Private: TypeAlias = "EllipticCurvePrivateKey | Ed25519PrivateKey"
 
-
     def verify_digest(self, signature: bytes, sha256: bytes) -> bool:
         """Whether this key signed the content with this SHA-256, by an algorithm that hashes first.
 

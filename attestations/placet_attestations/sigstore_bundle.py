@@ -91,7 +91,11 @@ def parse_sigstore_bundle(raw: bytes, limits: Limits = DEFAULT_LIMITS) -> Sigsto
     entries = _entries(material, limits)
     timestamps = _timestamps(material, limits)
     material.done()
-    if version == "0.1" and isinstance(signer, CertificateMaterial) and any(e.promise is None for e in entries):
+    if (
+        version == "0.1"
+        and isinstance(signer, CertificateMaterial)
+        and any(e.promise is None for e in entries)
+    ):
         raise malformed("promise", "a log entry of a v0.1 bundle has no inclusion promise")
     return SigstoreBundle(raw, Digest.of(raw), version, signer, content, entries, timestamps)
 
@@ -140,7 +144,9 @@ def _message(members: Members) -> MessageSignature:
 def _signer(material: Members, version: str, limits: Limits) -> Material:
     key, chain, one = (material.take(name) for name in ("publicKey", "x509CertificateChain", "certificate"))
     if sum(item is not None for item in (key, chain, one)) != 1:
-        raise malformed("material", "a bundle has exactly one of publicKey, x509CertificateChain, certificate")
+        raise malformed(
+            "material", "a bundle has exactly one of publicKey, x509CertificateChain, certificate"
+        )
     if key is not None:
         return _key(Members.of(key, "publicKey"))
     if (one is not None) is not (version == "0.3"):

@@ -19,14 +19,13 @@ come without log and time stamp: it then proves no time.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 from placet_attestations import certificates, strictjson
 from placet_attestations._log_body import Signed, check_body
-from placet_attestations._x509 import Leaf, NameKind, is_self_issued, issuers, read_leaf
+from placet_attestations._x509 import Leaf, is_self_issued, issuers, read_leaf
 from placet_attestations.digests import Digest, hash_file
 from placet_attestations.envelope import Envelope, check_payload_type
 from placet_attestations.errors import KeyFileError, MalformedError, UnsupportedError, VerificationError
@@ -41,46 +40,10 @@ from placet_attestations.sigstore_bundle import (
 )
 from placet_attestations.statement import PAYLOAD_TYPE
 from placet_attestations.trusted_root import TrustedRoot
+from placet_attestations.verified_bundle import ProvedTime, VerifiedBundle, VerifiedCertificate
 
 # Their integrated time is signed by the log's promise; Rekor v2 has none (rekor-tiles, client guide).
 _TIMED_KINDS: Final = frozenset({"hashedrekord/0.0.1", "dsse/0.0.1", "intoto/0.0.2"})
-
-
-@dataclass(frozen=True, slots=True)
-class ProvedTime:
-    """An instant at which the signature existed, and who says so."""
-
-    time: datetime
-    source: Literal["log", "timestamp"]
-
-
-@dataclass(frozen=True, slots=True)
-class VerifiedCertificate:
-    """The signer by certificate: `identity` is what `issuer` vouched for; `claims` are Fulcio's, by name."""
-
-    issuer: str
-    identity: str
-    name_kind: NameKind
-    claims: Mapping[str, str] = field(compare=False)
-    fingerprint: str  # SHA-256 of the certificate, hex
-    not_before: datetime
-    not_after: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class VerifiedBundle:
-    """A bundle whose signer and times are known.
-
-    `payload` is the statement's very bytes, None when a file was signed; `artifact` is what the caller named;
-    `root` is the digest of the trusted root, None when none was needed.
-    """
-
-    digest: Digest
-    signer: VerifiedCertificate | PublicKey
-    times: tuple[ProvedTime, ...]
-    payload: bytes | None = field(repr=False)
-    artifact: Digest | None
-    root: Digest | None
 
 
 def verify_bundle(
@@ -170,7 +133,8 @@ def _leaf(material: CertificateMaterial) -> Leaf:
 def _check_identity(leaf: Leaf, expected: CertificateIdentity) -> None:
     if not expected.issuer(leaf.issuer):
         raise _refused(
-            "identity.issuer", f"the certificate's issuer is {leaf.issuer[:200]!a}, expected {expected.issuer.text}"
+            "identity.issuer",
+            f"the certificate's issuer is {leaf.issuer[:200]!a}, expected {expected.issuer.text}",
         )
     if not expected.identity(leaf.identity):
         raise _refused(
@@ -179,8 +143,11 @@ def _check_identity(leaf: Leaf, expected: CertificateIdentity) -> None:
         )
 
 
-def _check_signature(bundle: SigstoreBundle, artifact: Digest | None, key: PublicKey, leaf: Leaf | None) -> Signed:
+def _check_signature(
+    bundle: SigstoreBundle, artifact: Digest | None, key: PublicKey, leaf: Leaf | None
+) -> Signed:
     content = bundle.content
+    over: Envelope | Digest
     if isinstance(content, Envelope):
         check_payload_type(content, (PAYLOAD_TYPE,))
         good, over = key.verify(bundle.signature, content.pae), content
@@ -208,7 +175,8 @@ def _verify_digest(key: PublicKey, signature: bytes, artifact: Digest) -> bool:
 def _times(bundle: SigstoreBundle, root: TrustedRoot) -> tuple[ProvedTime, ...]:
     """Every time that somebody of the root vouches for; the log's own is checked with its entry."""
     stamped = (
-        certificates.verify_timestamp(token, bundle.signature, root.timestampers) for token in bundle.timestamps
+        certificates.verify_timestamp(token, bundle.signature, root.timestampers)
+        for token in bundle.timestamps
     )
     times = [ProvedTime(instant, "timestamp") for instant in stamped if instant is not None]
     for entry in bundle.entries:
@@ -238,12 +206,12 @@ def _check_times(leaf: Leaf, times: Sequence[ProvedTime]) -> None:
 
 def _check_chain(leaf: Leaf, times: Sequence[ProvedTime], root: TrustedRoot) -> None:
     for proved in times:
-        anchors = [
-            certificates.read_certificate(der)
+        anchors = tuple(
+            der
             for authority in root.authorities
             if authority.window.holds(proved.time)
             for der in authority.certificates
-        ]
+        )
         if not anchors:
             raise _refused("certificate.window", f"no authority of the root was in use at {proved.time}")
         chain = issuers(leaf, anchors, proved.time)
@@ -292,5 +260,8 @@ def _usage(message: str) -> MalformedError:
 
 def _refused(code: str, message: str) -> VerificationError:
     return VerificationError(
-        code, message, where="bundle", hint="it is not by the expected signer over this content: do not trust it"
+        code,
+        message,
+        where="bundle",
+        hint="it is not by the expected signer over this content: do not trust it",
     )

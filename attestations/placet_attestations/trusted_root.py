@@ -111,7 +111,10 @@ class TrustedRoot:
 
 def _log(value: JsonValue) -> Log:
     members = Members.of(value, "a log")
-    key, log_id = Members.of(members.take("publicKey"), "publicKey"), Members.of(members.take("logId"), "logId")
+    key, log_id = (
+        Members.of(members.take("publicKey"), "publicKey"),
+        Members.of(members.take("logId"), "logId"),
+    )
     log = Log(
         members.text("baseUrl"),
         log_id.bytes("keyId"),

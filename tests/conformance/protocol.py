@@ -24,7 +24,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         _verify(options)
     except AttestationError as error:
-        print(f"{error.code}: {error}", file=sys.stderr)
+        sys.stderr.write(f"{error.code}: {error}\n")
         return 1
     return 0
 
