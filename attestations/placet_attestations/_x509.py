@@ -7,13 +7,14 @@ What the extensions mean: sigstore/fulcio, `docs/oid-info.md`. A certificate rea
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+from placet_attestations._foreign import foreign
 from placet_attestations.errors import KeyFileError, MalformedError, UnsupportedError, VerificationError
 from placet_attestations.keys import PublicKey
 
@@ -129,19 +130,15 @@ def issuers(leaf: Leaf, anchors: tuple[bytes, ...], instant: datetime) -> Sequen
 
     Each anchor is trusted by itself, intermediates too: a trusted root lists what it trusts.
     """
-    from cryptography.x509 import UnsupportedGeneralNameType
-    from cryptography.x509.verification import VerificationError as ChainError
-
-    builder = _policy(anchors)
-    try:
-        return builder.time(instant).build_client_verifier().verify(leaf.certificate, []).chain[1:]
-    except (ChainError, UnsupportedGeneralNameType, ValueError) as error:
-        raise VerificationError(
+    with foreign(
+        lambda why: VerificationError(
             "certificate.chain",
-            f"no certificate authority of the trusted root vouches for the signer's certificate: {error}",
+            f"no certificate authority of the trusted root vouches for the signer's certificate: {why}",
             where="certificate",
             hint="is it the trusted root of the instance that issued the certificate?",
-        ) from error
+        )
+    ):
+        return _policy(anchors).time(instant).build_client_verifier().verify(leaf.certificate, []).chain[1:]
 
 
 @functools.lru_cache(maxsize=64)
@@ -257,26 +254,15 @@ def _bounded(text: str) -> str:
     return text
 
 
-@contextmanager
-def _translated() -> Iterator[None]:
-    from cryptography.exceptions import UnsupportedAlgorithm
-
-    try:
-        yield
-    except UnsupportedAlgorithm as error:
-        raise UnsupportedError(
-            "certificate.key",
-            f"a certificate with a key that is not supported: {error}",
-            where="certificate",
-            hint="sign with an ECDSA P-256 key",
-        ) from error
-    except (ValueError, TypeError) as error:  # bad DER, an extension twice, a name that is not one
-        raise MalformedError(
+def _translated() -> AbstractContextManager[None]:
+    return foreign(
+        lambda why: MalformedError(
             "certificate.syntax",
-            f"the certificate cannot be read: {error}",
+            f"the certificate cannot be read: {why}",
             where="certificate",
             hint="whoever made the bundle must make it again",
-        ) from error
+        )
+    )
 
 
 def _profile(why: str) -> VerificationError:

@@ -13,15 +13,16 @@ from __future__ import annotations
 
 import functools
 from base64 import b64encode
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from placet_attestations import strictjson
+from placet_attestations._foreign import foreign
 from placet_attestations._log_entry import LogEntry
 from placet_attestations._x509 import Leaf, read_certificate
-from placet_attestations.errors import AttestationError, VerificationError
+from placet_attestations.errors import VerificationError
 from placet_attestations.trusted_root import Authority, Log
 
 if TYPE_CHECKING:
@@ -62,10 +63,11 @@ def verify_certificate_log(leaf: Leaf, chain: Sequence[x509.Certificate], logs: 
         verify_sct(leaf.certificate, list(chain), CTKeyring(_keyring(log)))
 
 
-def verify_timestamp(token: bytes, signature: bytes, authorities: Sequence[Authority]) -> datetime | None:
-    """When a time stamp authority of the root saw the signature; None when none of them says so.
+def verify_timestamp(token: bytes, signature: bytes, authorities: Sequence[Authority]) -> datetime:
+    """When a time stamp authority of the root, in use then, saw the signature.
 
-    The authority must have been in use then. VerificationError timestamp.syntax when it is no RFC 3161 answer.
+    VerificationError timestamp.syntax when the token is no RFC 3161 answer; timestamp.unknown when no authority
+    says so. A token that is not vouched for is not skipped: whoever damages one must not change the times.
     """
     from rfc3161_client import decode_timestamp_response
 
@@ -75,7 +77,11 @@ def verify_timestamp(token: bytes, signature: bytes, authorities: Sequence[Autho
     for authority in authorities:
         if authority.window.holds(instant) and _stamped_by(authority, response, signature):
             return instant
-    return None
+    raise _refused(
+        "timestamp.unknown",
+        "a time stamp is not over this signature by an authority of the trusted root in use then",
+        "time stamp",
+    )
 
 
 def _stamped_by(authority: Authority, response: TimeStampResponse, signature: bytes) -> bool:
@@ -131,19 +137,8 @@ def _keyring(log: Log) -> Keyring:
     return Keyring([key])
 
 
-@contextmanager
-def _step(code: str, what: str, where: str) -> Iterator[None]:
-    """Whatever a library raises in here is a refusal; its errors have no common base, and some are panics."""
-    try:
-        yield
-    except AttestationError:
-        raise
-    except Exception as error:
-        raise _refused(code, f"{what}: {type(error).__name__}: {str(error)[:300]}", where) from error
-    except BaseException as error:
-        if type(error).__name__ != "PanicException":  # of the Rust libraries, on input they did not foresee
-            raise
-        raise _refused(code, f"{what}: the library gave up", where) from error
+def _step(code: str, what: str, where: str) -> AbstractContextManager[None]:
+    return foreign(lambda why: _refused(code, f"{what}: {why}", where))
 
 
 def _refused(code: str, message: str, where: str) -> VerificationError:

@@ -5,7 +5,7 @@ The steps, in this order, the first that fails being the answer:
  1. read the bundle strictly (`sigstore_bundle.py`);
  2. the signer: the certificate's profile and identity, or the key that the caller names;
  3. the signature, over the envelope or over the file's digest;
- 4. the times: RFC 3161 tokens by an authority of the root, and the log's own time where its promise is to be
+ 4. the times: RFC 3161 tokens, each by an authority of the root, and the log's own time where its promise is to be
     checked; for a certificate at least one, and it must be valid at each;
  5. the chain to an authority of the root that was in use at each time, and the certificate log's word (SCT);
  6. the log entry: inclusion, checkpoint, promise, by a log that was in use; and that it is about this
@@ -174,11 +174,10 @@ def _verify_digest(key: PublicKey, signature: bytes, artifact: Digest) -> bool:
 
 def _times(bundle: SigstoreBundle, root: TrustedRoot) -> tuple[ProvedTime, ...]:
     """Every time that somebody of the root vouches for; the log's own is checked with its entry."""
-    stamped = (
-        certificates.verify_timestamp(token, bundle.signature, root.timestampers)
+    times = [
+        ProvedTime(certificates.verify_timestamp(token, bundle.signature, root.timestampers), "timestamp")
         for token in bundle.timestamps
-    )
-    times = [ProvedTime(instant, "timestamp") for instant in stamped if instant is not None]
+    ]
     for entry in bundle.entries:
         if entry.promise is not None and entry.integrated:
             if entry.kind not in _TIMED_KINDS:

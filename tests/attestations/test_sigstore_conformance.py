@@ -62,11 +62,11 @@ STEPS = {
     "rekor2-dsse-mismatch-sig_fail": "log.body",
     "rekor2-no-inclusion-proof_fail": "bundle.proof",
     "rekor2-no-timestamp_fail": "time.missing",
-    "rekor2-timestamp-outside-trust-root-tsa-validity_fail": "time.missing",
-    "rekor2-timestamp-outside-tsa-cert-validity_fail": "time.missing",
-    "rekor2-timestamp-payload-mismatch_fail": "time.missing",
+    "rekor2-timestamp-outside-trust-root-tsa-validity_fail": "timestamp.unknown",
+    "rekor2-timestamp-outside-tsa-cert-validity_fail": "timestamp.unknown",
+    "rekor2-timestamp-payload-mismatch_fail": "timestamp.unknown",
     "rekor2-timestamp-untrusted-tsa-with-embedded-cert_fail": "timestamp.syntax",  # its CMS is not DER
-    "rekor2-timestamp-untrusted-tsa-without-embedded-cert_fail": "time.missing",
+    "rekor2-timestamp-untrusted-tsa-without-embedded-cert_fail": "timestamp.unknown",
     "rekor2-timestamp-with-incorrect-time_fail": "bundle.base64",  # broken into lines; see below for the time
     "set-invalid-signature_fail": "log.proof",
     "signature-mismatch_fail": "signature.invalid",
