@@ -14,8 +14,9 @@ from placet_attestations.digests import Digest, hash_file
 from placet_attestations.errors import AttestationError
 from placet_attestations.identities import CertificateIdentity, Match
 from placet_attestations.keys import load_public
-from placet_attestations.sigstore_verify import VerifiedBundle, verify_bundle
+from placet_attestations.sigstore_verify import verify_bundle
 from placet_attestations.trusted_root import TrustedRoot
+from placet_attestations.verified_bundle import VerifiedBundle
 from tests.conformance.cases import Case, cases
 from tests.conformance.roots import trusted_root
 
