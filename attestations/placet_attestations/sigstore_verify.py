@@ -239,7 +239,12 @@ def _check_subject(bundle: SigstoreBundle, artifact: Digest | None, limits: Limi
     )
     subjects = document.get("subject") if isinstance(document, Mapping) else None
     if not isinstance(subjects, list):
-        raise MalformedError("statement.shape", "the statement has no subjects", where="statement")
+        raise MalformedError(
+            "statement.shape",
+            "the statement has no subjects",
+            where="statement",
+            hint="an in-toto statement lists the artifacts that it is about",
+        )
     if not any(_digest_of(subject) == artifact.hex for subject in subjects):
         raise _refused("artifact.mismatch", f"{artifact} is no subject of the statement")
 

@@ -24,6 +24,7 @@ COSTLY = (
     "jsonschema",
     "opa_client",
     "requests",
+    "sigstore",
     "sklearn",
     "ssl",
     "yaml",
