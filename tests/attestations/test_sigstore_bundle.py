@@ -214,7 +214,7 @@ def test_a_root_that_is_none(change: Callable[[dict[str, Any]], object], code: s
 
 def test_a_root_is_bounded() -> None:
     raw = json.dumps(INSTANCE.root()).encode()
-    assert TrustedRoot.parse(raw, limits=Limits(max_root_bytes=len(raw)))
+    TrustedRoot.parse(raw, limits=Limits(max_root_bytes=len(raw)))
     with pytest.raises(AttestationError) as caught:
         TrustedRoot.parse(raw, limits=Limits(max_root_bytes=len(raw) - 1))
     assert caught.value.code == "json.too_large"
