@@ -39,8 +39,7 @@ def test_a_flipped_bit_never_changes_the_answer(name: str, instance: Instance, a
         flipped[choose.randrange(len(raw))] ^= 1 << choose.randrange(8)
         try:
             found = verify_bundle(bytes(flipped), artifact=path, identity=ANYBODY, root=root)
-        except AttestationError as error:
-            assert error.code
+        except AttestationError:
             refused += 1
         else:
             assert (found.payload, found.signer, found.times) == (real.payload, real.signer, real.times)
@@ -52,7 +51,7 @@ def refuse(why: str) -> VerificationError:
 
 
 def test_whatever_a_library_raises_is_a_refusal() -> None:
-    class PanicException(BaseException):  # noqa: N818 - the name that PyO3 gives it
+    class PanicException(BaseException):
         pass
 
     for error in (KeyError("a"), ZeroDivisionError(), PanicException()):

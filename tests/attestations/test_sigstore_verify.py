@@ -305,7 +305,7 @@ def key_bundle() -> tuple[PublicKey, dict[str, Any]]:
 def test_a_managed_key_with_and_without_a_root() -> None:
     key, bundle = key_bundle()
     assert [proved.time for proved in check(bundle, identity=None, key=key).times] == [NOW]
-    check(bundle, identity=None, key=key, root=None).times == ()
+    assert check(bundle, identity=None, key=key, root=None).times == ()
     assert refusal(bundle, identity=None, key=generate().public_key) == "signature.invalid"
     assert refusal(bundle, identity=None, key=generate("ed25519").public_key) == "signature.unsupported"
     assert refusal(bundle, identity=None, key=key, artifact=None) == "artifact.missing"
