@@ -145,3 +145,17 @@ def test_the_bad_bundles_of_sigstore_rust(name: str, code: str) -> None:
         seen = caught.value.code
         if instance == ("staging" if "cve" in name or "no_checkpoint" in name else "production"):
             assert seen == code
+
+
+def test_githubs_private_attestation_as_far_as_its_root_goes() -> None:
+    # That root lists time stamp authorities alone: the signature and the time hold, and nobody vouches for the name.
+    folder = vectors_dir() / "bundles"
+    raw = (folder / "github-private-attestation.sigstore.json").read_bytes()
+    root = Root.load(folder / "github_trusted_root.json", without_log=True)
+    who = CertificateIdentity(Match.nothing(), Match.exactly("https://dotcom.releases.github.com"))
+    with pytest.raises(AttestationError) as caught:
+        verify_bundle(raw, identity=who, root=root)
+    assert caught.value.code == "certificate.window"
+    with pytest.raises(AttestationError) as caught:
+        verify_bundle(raw, identity=who, root=Root.load(folder / "github_trusted_root.json"))
+    assert caught.value.code == "log.missing"
