@@ -110,6 +110,25 @@ class PublicKey:
             return False
         return True
 
+    def verify_digest(self, signature: bytes, sha256: bytes) -> bool:
+        """Whether this key signed the content with this SHA-256, by an algorithm that hashes by it first.
+
+        Pure Ed25519 signs whole contents, P-384 their SHA-384: KeyFileError key.unsupported.
+        """
+        from cryptography.exceptions import InvalidSignature
+        from cryptography.hazmat.primitives import hashes
+        from cryptography.hazmat.primitives.asymmetric import ec, utils
+        from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+        key = load_der_public_key(self.der)
+        if self.algorithm != "ecdsa-p256" or not isinstance(key, ec.EllipticCurvePublicKey):
+            raise unsupported(f"a signature by {self.algorithm} over a file's digest")
+        try:
+            key.verify(signature, sha256, ec.ECDSA(utils.Prehashed(hashes.SHA256())))
+        except InvalidSignature:
+            return False
+        return True
+
 
 @functools.lru_cache(maxsize=1024)
 def _checker(algorithm: Algorithm, der: bytes) -> _Check:

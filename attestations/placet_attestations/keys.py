@@ -38,24 +38,6 @@ __all__ = [
 
 _Private: TypeAlias = "EllipticCurvePrivateKey | Ed25519PrivateKey"
 
-    def verify_digest(self, signature: bytes, sha256: bytes) -> bool:
-        """Whether this key signed the content with this SHA-256, by an algorithm that hashes first.
-
-        Pure Ed25519 signs whole contents only: KeyFileError key.unsupported.
-        """
-        from cryptography.exceptions import InvalidSignature
-        from cryptography.hazmat.primitives import hashes
-        from cryptography.hazmat.primitives.asymmetric import ec, utils
-
-        key = _loaded(self.algorithm, self.der)
-        if not isinstance(key, ec.EllipticCurvePublicKey):
-            raise _unsupported("an Ed25519 signature over a file's digest")
-        try:
-            key.verify(signature, sha256, ec.ECDSA(utils.Prehashed(hashes.SHA256())))
-        except InvalidSignature:
-            return False
-        return True
-
 
 class Signer(Protocol):
     """Whatever can sign: a local key, a token, a cloud key. `sign` returns the raw signature over the whole

@@ -127,7 +127,7 @@ def test_model_signatures_of_openssf_by_certificate() -> None:
         ("bundle_cve_2022_36056.txt.sigstore", "log.body"),
         ("bundle_no_cert_v1.txt.sigstore", "bundle.certificate"),
         ("bundle_no_checkpoint.txt.sigstore", "bundle.proof"),
-        ("bundle_no_log_entry.txt.sigstore", "certificate.key"),
+        ("bundle_no_log_entry.txt.sigstore", "log.missing"),
         ("bundle_v3_no_signed_time.txt.sigstore.json", "time.missing"),
     ],
 )
