@@ -15,7 +15,7 @@ from typing import Final
 
 from placet_attestations.digests import Digest
 from placet_attestations.errors import AttestationError
-from placet_attestations.strictjson import JsonObject, JsonValue, loads
+from placet_attestations.strictjson import JsonObject, JsonValue
 from placet_attestations.times import parse_date, parse_time
 from placet_engine.decision import Decision
 from placet_engine.evaluate import Evaluator, GateRequest
@@ -99,11 +99,10 @@ def _moments(encoded: bytes) -> Iterator[datetime]:
 def _same(raw: bytes, request: GateRequest, decision: Decision) -> bool:
     """Whether an answer says what the decision says, whatever the words of its messages."""
     try:
-        parse_answer(raw, gate=request.gate, subject=request.subject)
-        said = loads(raw, max_bytes=len(raw))
+        answer = parse_answer(raw, gate=request.gate, subject=request.subject)
     except Exception:  # noqa: BLE001 - what is no answer is not the same answer
         return False
-    return isinstance(said, dict) and _gist(said) == _gist(decision.body)
+    return _gist(answer.document) == _gist(decision.body)
 
 
 def _gist(body: JsonObject) -> list[JsonValue]:

@@ -113,6 +113,17 @@ def done(*arguments: str, folder: Path | None = None) -> Ran:
     return ran
 
 
+def token_for(folder: Path, principal: str, *roles: str) -> str:
+    """A token of the service in this project."""
+    given = [part for role in roles for part in ("--role", role)]
+    return done("token", "new", principal, *given, folder=folder).out.strip()
+
+
+def model_of(folder: Path) -> str:
+    """The digest of a ready project's model."""
+    return done("digest", "model.json", folder=folder).out.split()[0]
+
+
 @contextlib.contextmanager
 def placet_environment(cache: Path) -> Iterator[None]:
     """An environment without Placet's variables (but for patience) and without CI, with a cache of the tests' own."""

@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, HttpCredentials, Page, ViewportSize
 
-from tests.api.http.serving import PATIENCE, Serving, serving
+from tests.api.http.serving import Serving, serving
 from tests.api.projects import done
+from tests.saying import PATIENCE
 
 MOST = 1000 * PATIENCE  # milliseconds; a loaded machine is slow, and that is no failure
 _WATCH = """

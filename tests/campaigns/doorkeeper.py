@@ -10,10 +10,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, Literal
 
-from tests.api.http.serving import PATIENCE, Serving, started
+from tests.api.http.serving import Serving, started
 from tests.campaigns.asking import Place
 from tests.campaigns.deciding import children, gone, kill_opa
 from tests.campaigns.reckoning import Reckoning
+from tests.saying import PATIENCE
 
 Strike = Literal["opa", "server", "reload"]
 _DEATH: Final = 5.0  # seconds that an orphaned OPA may take to end; the kernel takes milliseconds

@@ -12,11 +12,14 @@ from typing import Any, Final
 import pytest
 import yaml
 
+from tests.api.conftest import _environment, cache
 from tests.api.http.serving import Serving, serving
 from tests.api.projects import make_ready, placet_environment
 from tests.api.test_summary import trust_the_gate
 from tests.ci.runners import SERVICE, read
 from tests.fakes.issuer import FakeIssuer, an_issuer
+
+__all__ = ["_environment", "cache"]  # those of the doors' tests
 
 GITHUB_CLAIMS: Final = {
     "sub": "repo:acme/churn:ref:refs/heads/main",
@@ -76,12 +79,6 @@ class House:
 
 
 @pytest.fixture(scope="session")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The user's cache of all tests here: a policy set is compiled once, not once a test."""
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture(scope="session")
 def ready(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
     """A project whose model.json may go to production; nobody writes to it."""
     folder = tmp_path_factory.mktemp("ready") / "churn"
@@ -89,12 +86,6 @@ def ready(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
         make_ready(folder)
         trust_the_gate(folder)
     return folder
-
-
-@pytest.fixture(autouse=True)
-def _environment(cache: Path) -> Iterator[None]:
-    with placet_environment(cache):
-        yield
 
 
 @pytest.fixture(scope="module")

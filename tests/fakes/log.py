@@ -96,9 +96,9 @@ class MemoryLogStore:
         named = [entry for entry in found if entry.columns.decision_id is not None]
         return tuple(sorted(named, key=lambda entry: entry.columns.decision_id or "")[:2])
 
-    def decision_entry(self, decision_id: str) -> Entry | None:
-        found = (entry for entry in self._entries.values() if entry.columns.decision_id == decision_id)
-        return next(found, None)
+    def decision_entries(self, ids: Sequence[str]) -> dict[str, Entry]:
+        named = {str(entry.columns.decision_id): entry for entry in self._entries.values()}
+        return {decision_id: named[decision_id] for decision_id in ids if decision_id in named}
 
     def evidence_entry(self, bundle: Digest) -> int | None:
         found = (entry.index for entry in self._entries.values() if entry.columns.evidence == bundle)

@@ -14,17 +14,16 @@ import subprocess
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from queue import Queue
 from typing import Any
 
 import yaml
 
 from placet_engine.policy.binary import locate
+from tests.saying import PATIENCE, Saying
 from tests.tls import Leaf
 
-PATIENCE = 60.0  # seconds; a loaded machine is slow, and that is no failure
 PATH = "/bundles/placet.tar.gz"
 EXAMPLE = Path(__file__).parents[2] / "examples" / "sidecar"
 
@@ -64,30 +63,10 @@ def configuration(
 
 
 @dataclass(slots=True)
-class Sidecar:
-    """A running OPA. `lines` are what it said so far, `news` what nobody has waited for yet."""
+class Sidecar(Saying):
+    """A running OPA."""
 
-    process: subprocess.Popen[str]
     url: str
-    lines: list[str] = field(default_factory=list)
-    news: Queue[str | None] = field(default_factory=Queue)
-
-    def wait_for(self, words: str) -> str:
-        """The next line of its log that holds these words."""
-        while True:
-            line = self.news.get(timeout=PATIENCE)
-            assert line is not None, f"it ended without saying {words!r}: {self.lines[-10:]}"
-            if words in line:
-                return line
-
-    def listen(self) -> None:
-        """Read what it says, in a thread."""
-        assert self.process.stderr is not None
-        with self.process.stderr as said:
-            for line in said:
-                self.lines.append(line)
-                self.news.put(line)
-        self.news.put(None)
 
 
 @contextmanager
@@ -102,14 +81,13 @@ def polling(folder: Path, config: Mapping[str, Any], leaf: Leaf, port: int) -> I
         [str(locate().path), *arguments], cwd=folder, env={}, stderr=subprocess.PIPE, text=True
     )
     running = Sidecar(process, f"https://127.0.0.1:{port}")
-    reader = threading.Thread(target=running.listen, daemon=True)
-    reader.start()
+    running.listen()
     try:
         yield running
     finally:
         process.kill()
         process.wait(PATIENCE)
-        reader.join(PATIENCE)
+        running.heard_out()
 
 
 @dataclass(slots=True)

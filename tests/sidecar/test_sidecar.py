@@ -26,11 +26,11 @@ from placet_attestations.keys import load_public
 from placet_engine.policy.bundle import load_policy_set
 from placet_engine.policy.bundle_signature import key_id
 from placet_engine.policy.shipped import shipped_policies
-from tests.api.http.serving import PATIENCE as SERVING_PATIENCE
 from tests.api.http.serving import Serving, serving
 from tests.api.projects import TICKET, call, done, make_ready, placet_environment
 from tests.engine.policy.processes import eventually
-from tests.sidecar.opa import EXAMPLE, PATH, PATIENCE, configuration, polling, reserved_port
+from tests.saying import PATIENCE
+from tests.sidecar.opa import EXAMPLE, PATH, configuration, polling, reserved_port
 from tests.tls import Authority
 
 pytestmark = pytest.mark.xdist_group("sidecar")
@@ -297,4 +297,4 @@ def test_with_one_thread_a_reload_by_http_does_not_stand_in_opas_way(place: Plac
         assert asking.policies(place)["revision"] == second
         asking.connection.close()  # a TLS connection that nobody reads is waited for as long as requests are
         assert service.end() == 0
-    assert SWITCH_SECONDS > SERVING_PATIENCE  # so the end did not wait for it
+    assert SWITCH_SECONDS > PATIENCE  # so the end did not wait for it

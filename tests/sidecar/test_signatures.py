@@ -20,7 +20,8 @@ from placet_engine.policy.port import Answer, Undefined, Unreachable, WrongBundl
 from placet_engine.policy.remote import RemoteOpa
 from placet_engine.policy.shipped import shipped_policies
 from tests.engine.policy.processes import eventually
-from tests.sidecar.opa import PATIENCE, Shelf, Sidecar, configuration, polling, reserved_port, shelf
+from tests.saying import PATIENCE
+from tests.sidecar.opa import Shelf, Sidecar, configuration, polling, reserved_port, shelf
 from tests.tls import Authority, Leaf
 
 

@@ -11,14 +11,13 @@ from placet_api.errors import AccessError, BusyError, UsageError
 from placet_engine.errors import LogError
 from placet_engine.log.entry import columns, parse_leaf
 from placet_engine.log.merkle import HASH_SIZE, CompactRange, leaf_hash
-from placet_engine.log.tiles import TILE_WIDTH, TilePath
+from placet_engine.log.tiles import TILE_HEIGHT, TILE_WIDTH, TilePath
 
 if TYPE_CHECKING:
     from placet_api.client.connection import Connection
     from placet_engine.log.checkpoint import Checkpoint
 
 _OCTETS: Final = "application/octet-stream"
-_HEIGHT: Final = 8
 _TRIES: Final = 20
 _LONGEST_PAUSE: Final = 5.0
 
@@ -104,8 +103,8 @@ class Walk:
         except LogError as error:
             raise DivergenceError(index, error.message) from error
         for node in self.tree.append(leaf_hash(leaf)):
-            if node.level % _HEIGHT == 0:
-                self.hashes.setdefault(node.level // _HEIGHT, []).append(node.hash)
+            if node.level % TILE_HEIGHT == 0:
+                self.hashes.setdefault(node.level // TILE_HEIGHT, []).append(node.hash)
         kept = self.kept
         if kept is not None and kept.size == self.tree.size and kept.root != self.tree.root():
             reason = f"a head of {kept.size} entries was signed and kept, and these are not they"
@@ -116,9 +115,9 @@ class Walk:
         made = self.hashes[level]
         if not made or (len(made) < TILE_WIDTH and self.tree.size < self.size):
             return
-        count = self.tree.size >> _HEIGHT * level
+        count = self.tree.size >> TILE_HEIGHT * level
         path = TilePath(level, (count - 1) // TILE_WIDTH, len(made))
-        first, width = path.index * TILE_WIDTH, 1 << _HEIGHT * level
+        first, width = path.index * TILE_WIDTH, 1 << TILE_HEIGHT * level
         told = self.source.tile(path, first * width)
         for place, own in enumerate(made):
             if told[place * HASH_SIZE : (place + 1) * HASH_SIZE] != own:

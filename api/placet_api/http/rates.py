@@ -36,13 +36,16 @@ class Rates:
             self._buckets[key] = (left - 1 if taken else left, now)
             self._forget(now)
         if not taken:
-            raise AccessError(
-                "access.too_many",
-                f"more than {self._rate:g} requests a second",
-                status=429,
-                hint="ask again later",
-                after=(1 - left) / self._rate,
-            )
+            raise self._too_many((1 - left) / self._rate)
+
+    def _too_many(self, after: float) -> AccessError:
+        return AccessError(
+            "access.too_many",
+            f"more than {self._rate:g} requests a second",
+            status=429,
+            hint="ask again later",
+            after=after,
+        )
 
     def _forget(self, now: float) -> None:
         """The least recently seen come first; whatever was in their buckets, `burst / rate` seconds fill them."""

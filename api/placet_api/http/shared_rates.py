@@ -16,7 +16,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from placet_api.errors import AccessError
 from placet_api.http.rates import Rates
 
 _SETS = 4096
@@ -52,13 +51,7 @@ class SharedRates(Rates):
             taken = after < _EXACT
             _PLACE.pack_into(self._memory, place, number, full_at + taken / self._rate)
         if not taken:
-            raise AccessError(
-                "access.too_many",
-                f"more than {self._rate:g} requests a second",
-                status=429,
-                hint="ask again later",
-                after=after,
-            )
+            raise self._too_many(after)
 
     def close(self) -> None:
         """Let go of the memory."""

@@ -5,7 +5,7 @@ One function for every store, so that they differ in how they write and never in
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
@@ -25,8 +25,8 @@ class Known(Protocol):
     def evidence_entry(self, bundle: Digest) -> int | None:
         """Index of the entry whose index column names this bundle."""
 
-    def decision_entry(self, decision_id: str) -> Entry | None:
-        """The entry with this decision id."""
+    def decision_entries(self, ids: Sequence[str]) -> Mapping[str, Entry]:
+        """The entries with exactly these decision ids, by id; asked once for a whole batch."""
 
     def entry(self, index: int) -> Entry | None:
         """The entry at an index."""
@@ -68,7 +68,7 @@ def plan(
             hint="run `placet log verify` to find the first bad entry, and restore the database",
         )
     seal.admit(head, read)
-    placing = _Placing(head, known, read)
+    placing = _Placing(drafts, head, known, read)
     outcomes = tuple(placing.place(draft) for draft in drafts)
     batch = Batch(head, outcomes, placing.accepted, reserved=placing.reserved, tree=tree)
     for _, draft in placing.accepted:
@@ -88,7 +88,7 @@ def _tree(head: Head, read: NodeReader, last: CompactRange | None) -> CompactRan
 class _Placing:
     """The state of one batch while its drafts are placed one after the other."""
 
-    def __init__(self, head: Head, known: Known, read: NodeReader) -> None:
+    def __init__(self, drafts: Sequence[Draft], head: Head, known: Known, read: NodeReader) -> None:
         self.size = head.size
         self.newest = head.newest
         self.accepted: list[tuple[int, Draft]] = []
@@ -97,7 +97,11 @@ class _Placing:
         self._read = read
         self._first = head.size
         self._bundles: dict[Digest, Appended] = {}
-        self._decisions: dict[str, tuple[Appended, bytes]] = {}
+        ids = [draft.columns.decision_id for draft in drafts if draft.columns.decision_id is not None]
+        self._decisions = {
+            decision_id: (Appended(entry.index, entry.columns.time, new=False), entry.leaf)
+            for decision_id, entry in known.decision_entries(ids).items()
+        }
         self._keys: dict[str, str] = {}
 
     def place(self, draft: Draft) -> Outcome:
@@ -117,15 +121,9 @@ class _Placing:
         bundle, decision_id = draft.columns.evidence, draft.columns.decision_id
         if bundle is not None:
             return self._bundles.get(bundle) or self._stored_bundle(bundle)
-        if decision_id is None:
+        if decision_id not in self._decisions:
             return None
-        if decision_id in self._decisions:
-            first, leaf = self._decisions[decision_id]
-        else:
-            entry = self._known.decision_entry(decision_id)
-            if entry is None:
-                return None
-            first, leaf = Appended(entry.index, entry.columns.time, new=False), entry.leaf
+        first, leaf = self._decisions[decision_id]
         if leaf == draft.leaf:
             return replace(first, new=False)
         return LogError(

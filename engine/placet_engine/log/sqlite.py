@@ -9,15 +9,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import Self
 
 from placet_attestations.database import open_database
-from placet_attestations.digests import Digest
 from placet_engine.log.batch import Batch, plan
-from placet_engine.log.entry import Draft, Entry, format_time
+from placet_engine.log.entry import Draft, format_time
 from placet_engine.log.merkle import CompactRange, stored_position
 from placet_engine.log.sqlite_rows import SCHEMA, LogRows, payload_place, translated
 from placet_engine.log.store import Committed, LogReader, Seal
@@ -64,10 +62,7 @@ class SqliteLogStore(LogRows):
         connection = self._writer
         connection.execute("BEGIN IMMEDIATE")
         rows = LogRows(connection)
-        ids = [draft.columns.decision_id for draft in drafts if draft.columns.decision_id is not None]
-        batch = plan(
-            drafts, rows.head(), _Known(rows, rows.decision_entries(ids)), rows.node, seal, self._tree
-        )
+        batch = plan(drafts, rows.head(), rows, rows.node, seal, self._tree)
         # A crash up to here leaves nothing: the checkpoint that was signed never left this process.
         _write(connection, batch)
         # A crash up to here leaves frames in the WAL without a commit mark; the next reader ignores them.
@@ -112,26 +107,6 @@ class SqliteLogStore(LogRows):
         if connection is not None:
             with suppress(sqlite3.Error):
                 connection.close()
-
-
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """What the rules of a batch ask, with the decisions of all its drafts looked up at once."""
-
-    rows: LogRows
-    decisions: dict[str, Entry]
-
-    def evidence_entry(self, bundle: Digest) -> int | None:
-        return self.rows.evidence_entry(bundle)
-
-    def decision_entry(self, decision_id: str) -> Entry | None:
-        return self.decisions.get(decision_id)
-
-    def entry(self, index: int) -> Entry | None:
-        return self.rows.entry(index)
-
-    def reservation(self, key: str) -> str | None:
-        return self.rows.reservation(key)
 
 
 def _create_tables(connection: sqlite3.Connection) -> None:

@@ -112,11 +112,6 @@ class LogRows:
         sql = f"{_ENTRY} WHERE decision >= ? AND decision < ? ORDER BY decision LIMIT 2"
         return tuple(map(_entry, self._all(sql, prefix, f"{prefix}\U0010ffff")))
 
-    def decision_entry(self, decision_id: str) -> Entry | None:
-        """The entry with exactly this decision id."""
-        row = self._one(f"{_ENTRY} WHERE decision = ?", decision_id)
-        return None if row is None else _entry(row)
-
     def decision_entries(self, ids: Sequence[str]) -> dict[str, Entry]:
         """The entries with exactly these decision ids, in one question."""
         marks = ", ".join("?" * len(ids))

@@ -17,10 +17,11 @@ from placet_engine.log.store import LogReader
 
 TILE_WIDTH = 256
 """Hashes in a full tile and entries in a full bundle."""
+TILE_HEIGHT = 8
+"""Levels of the tree from one level of tiles to the next."""
 MAX_LEVEL = 63
 MAX_LEAF_BYTES = (1 << 16) - 1
 
-_HEIGHT = 8
 # A log of 2**62 entries has tile indexes of at most six groups of digits; a seventh is room enough.
 _PATH = re.compile(
     r"tile/(?P<level>entries|0|[1-9][0-9]?)/(?P<index>(?:x[0-9]{3}/){0,6}[0-9]{3})(?:\.p/(?P<width>[1-9][0-9]{0,2}))?"
@@ -72,8 +73,8 @@ def tile(reader: LogReader, size: int, level: int, index: int, width: int) -> by
     """
     if not 0 <= level <= MAX_LEVEL:
         raise _absent(f"level {level}", index, width, size)
-    first = _first(f"level {level}", index, width, size, size >> _HEIGHT * level)
-    return b"".join(reader.node(_HEIGHT * level, first + place) for place in range(width))
+    first = _first(f"level {level}", index, width, size, size >> TILE_HEIGHT * level)
+    return b"".join(reader.node(TILE_HEIGHT * level, first + place) for place in range(width))
 
 
 def entry_bundle(reader: LogReader, size: int, index: int, width: int) -> bytes:

@@ -15,7 +15,7 @@ import uvicorn
 
 from placet_api.http.bounds import Bounds
 from placet_api.http.protocol import bounded
-from tests.api.http.serving import PATIENCE
+from tests.saying import PATIENCE
 
 MIB = 1024 * 1024
 Heard = tuple[int, dict[str, Any]] | None

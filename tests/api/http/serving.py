@@ -12,17 +12,15 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from queue import Queue
 from typing import Any
 from urllib.parse import urlsplit
 
-PATIENCE = 60.0  # seconds; a loaded machine is slow, and that is no failure
+from tests.saying import PATIENCE, Saying
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +44,12 @@ class Answer:
 
 
 @dataclass(slots=True)
-class Serving:
+class Serving(Saying):
     """A running service."""
 
-    process: subprocess.Popen[str]
     folder: Path
     url: str = ""
     hook: str = ""
-    lines: list[str] = field(default_factory=list)
-    news: Queue[str | None] = field(default_factory=Queue)
-    reader: threading.Thread | None = None
 
     @property
     def port(self) -> int:
@@ -96,14 +90,6 @@ class Serving:
         body = value if isinstance(value, bytes) else json.dumps(value).encode()
         return self.ask("POST", path, token, body, {"content-type": "application/json"})
 
-    def wait_for(self, words: str) -> str:
-        """The next line of its log that holds these words."""
-        while True:
-            line = self.news.get(timeout=PATIENCE)
-            assert line is not None, f"it ended without saying {words!r}: {self.lines}"
-            if words in line:
-                return line
-
     def pids_of(self, *numbers: int) -> dict[int, int]:
         """The process ids of these workers, the next that say that they serve."""
         found: dict[int, int] = {}
@@ -116,18 +102,8 @@ class Serving:
         """Send a signal and wait for the end."""
         self.process.send_signal(number)
         code = self.process.wait(PATIENCE)
-        assert self.reader is not None
-        self.reader.join(PATIENCE)
+        self.heard_out()
         return code
-
-    def listen(self) -> None:
-        """Read what it says, in a thread."""
-        assert self.process.stderr is not None
-        with self.process.stderr as said:
-            for line in said:
-                self.lines.append(line)
-                self.news.put(line)
-        self.news.put(None)
 
 
 def descendants(pid: int) -> frozenset[int]:
@@ -168,8 +144,7 @@ def started(folder: Path, **variables: str) -> Serving:
         text=True,
     )
     service = Serving(process, folder)
-    service.reader = threading.Thread(target=service.listen, daemon=True)
-    service.reader.start()
+    service.listen()
     try:
         service.url = service.wait_for("placet serves").split()[-1]
         if "PLACET_KUBERNETES_LISTEN" in variables:

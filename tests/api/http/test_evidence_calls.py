@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,44 +13,19 @@ from placet_attestations.digests import Digest
 from placet_attestations.keys import load_private
 from placet_attestations.signing import sign_statement
 from placet_attestations.statement import Statement, Subject
-from tests.api.http.serving import Serving, serving
-from tests.api.projects import GATE, call, done, placet_environment
+from tests.api.http.serving import Serving
+from tests.api.projects import GATE, call
 from tests.builders import a_predicate
 
 pytestmark = pytest.mark.xdist_group("http")
 
 
 @pytest.fixture(scope="module")
-def place(ready: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("evidence") / "churn"
-    shutil.copytree(ready, folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def tokens(place: Path, cache: Path) -> dict[str, str]:
-    with placet_environment(cache):
-        made = [
-            done("token", "new", f"{role}@example.org", "--role", role, folder=place).out for role in ROLES
-        ]
-    return dict(zip(ROLES, (token.strip() for token in made), strict=True))
-
-
-@pytest.fixture(scope="module")
-def service(place: Path, cache: Path, tokens: dict[str, str]) -> Iterator[Serving]:
-    assert tokens
-    with placet_environment(cache), serving(place, PLACET_HTTP_RATE="100000") as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def model(place: Path, cache: Path, service: Serving, tokens: dict[str, str]) -> str:
-    """A model that a gate decided about."""
-    with placet_environment(cache):
-        digest = done("digest", "model.json", folder=place).out.split()[0]
-    question = {"gate": GATE, "subject": {"digest": digest}}
+def model(model: str, service: Serving, tokens: dict[str, str]) -> str:
+    """The model, once a gate decided about it."""
+    question = {"gate": GATE, "subject": {"digest": model}}
     assert service.post("/v1/decisions", question, tokens["gate"]).status == 200
-    return digest
+    return model
 
 
 @pytest.mark.parametrize("role", ROLES)

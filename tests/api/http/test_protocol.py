@@ -13,7 +13,7 @@ import pytest
 
 from placet_api.http.bounds import Bounds
 from tests.api.http.bare import MIB, Heard, Place, heard, listening, read_head
-from tests.api.http.serving import PATIENCE
+from tests.saying import PATIENCE
 
 SIOCOUTQ = 0x5411  # tcp(7): bytes that the other side did not acknowledge
 SECONDS = 0.4

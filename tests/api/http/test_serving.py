@@ -11,7 +11,6 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,6 @@ from starlette.routing import Route
 
 from placet_api.errors import ConfigurationError
 from placet_api.http.app import make_app
-from placet_api.http.callers import ROLES
 from placet_api.http.calls import CALLS, Call
 from placet_api.http.service import Service
 from placet_api.project import open_project
@@ -31,47 +29,13 @@ from placet_engine.log.keyfile import load_verifier
 from placet_engine.log.merkle import leaf_hash
 from placet_engine.log.receipt import check_receipt
 from placet_engine.policy.child import ChildOpa
-from tests.api.http.serving import PATIENCE, Answer, Serving, serving, started
-from tests.api.projects import GATE, TICKET, call, done, placet_environment
+from tests.api.http.serving import Answer, Serving, serving, started
+from tests.api.projects import GATE, TICKET, call, done, model_of, placet_environment, token_for
+from tests.saying import PATIENCE
 from tests.tls import Authority
 
 pytestmark = pytest.mark.xdist_group("http")
 STRANGER = "sha256:" + "5" * 64
-
-
-def token_for(folder: Path, principal: str, *roles: str) -> str:
-    given = [part for role in roles for part in ("--role", role)]
-    return done("token", "new", principal, *given, folder=folder).out.strip()
-
-
-def model_of(folder: Path) -> str:
-    return done("digest", "model.json", folder=folder).out.split()[0]
-
-
-@pytest.fixture(scope="module")
-def place(ready: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("served") / "churn"
-    shutil.copytree(ready, folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def tokens(place: Path, cache: Path) -> dict[str, str]:
-    with placet_environment(cache):
-        return {role: token_for(place, f"{role}@example.org", role) for role in ROLES}
-
-
-@pytest.fixture(scope="module")
-def service(place: Path, cache: Path, tokens: dict[str, str]) -> Iterator[Serving]:
-    assert tokens
-    with placet_environment(cache), serving(place, PLACET_HTTP_RATE="100000") as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def model(place: Path, cache: Path) -> str:
-    with placet_environment(cache):
-        return model_of(place)
 
 
 def question(model: str, **more: Any) -> dict[str, Any]:

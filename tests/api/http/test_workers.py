@@ -30,7 +30,6 @@ from placet_api.project import Project, open_project
 from placet_api.wiring import open_house
 from tests.api.http.parents import mute
 from tests.api.http.serving import (
-    PATIENCE,
     Answer,
     Serving,
     alive,
@@ -40,6 +39,7 @@ from tests.api.http.serving import (
     wait_until,
 )
 from tests.api.projects import GATE, TICKET, call, done
+from tests.saying import PATIENCE
 from tests.tls import Authority
 
 pytestmark = pytest.mark.xdist_group("http")

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from placet_api.http.callers import ROLES
 from tests.api.http.pages.opening import BIDI, EVIL, EVIL_NAME, STRANGER
-from tests.api.http.serving import Serving, serving
-from tests.api.projects import GATE, TRAIN, done, placet_environment, record
+from tests.api.http.serving import Serving
+from tests.api.projects import GATE, TRAIN, done, placet_environment, record, token_for
 
 
 @pytest.fixture(scope="module")
@@ -35,27 +33,9 @@ def place(ready: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.fixture(scope="module")
-def tokens(place: Path, cache: Path) -> dict[str, str]:
+def tokens(tokens: dict[str, str], place: Path, cache: Path) -> dict[str, str]:
     with placet_environment(cache):
-        found = {
-            role: done("token", "new", f"{role}@example.org", "--role", role, folder=place).out.strip()
-            for role in ROLES
-        }
-        evil = done("token", "new", f"{EVIL}@example.org", "--role", "gate", folder=place).out.strip()
-        return found | {"evil": evil}
-
-
-@pytest.fixture(scope="module")
-def service(place: Path, cache: Path, tokens: dict[str, str]) -> Iterator[Serving]:
-    assert tokens
-    with placet_environment(cache), serving(place, PLACET_HTTP_RATE="100000") as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def model(place: Path, cache: Path) -> str:
-    with placet_environment(cache):
-        return done("digest", "model.json", folder=place).out.split()[0]
+        return tokens | {"evil": token_for(place, f"{EVIL}@example.org", "gate")}
 
 
 @pytest.fixture(scope="module")
