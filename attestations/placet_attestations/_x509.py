@@ -67,6 +67,8 @@ class Leaf:
     claims: Mapping[str, str] = field(compare=False)
     not_before: datetime
     not_after: datetime
+    names: int  # how many it has, DNS names among them
+    code_signing: bool
 
     def valid_at(self, instant: datetime) -> bool:
         """Whether the instant lies in the certificate's own window, both ends included."""
@@ -84,15 +86,16 @@ def read_certificate(der: bytes) -> x509.Certificate:
 def read_leaf(der: bytes) -> Leaf:
     """Read a signing certificate.
 
-    Raises MalformedError certificate.syntax; UnsupportedError certificate.key; VerificationError
-    certificate.profile: not for code signing, a CA, or not exactly one name and one issuer.
+    What all roots ask of it is checked here, what some do is noted. Raises MalformedError certificate.syntax;
+    UnsupportedError certificate.key; VerificationError certificate.profile: not for digital signatures, a CA,
+    or not exactly one identity and at most one issuer.
     """
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
     certificate = read_certificate(der)
     with _translated():
-        _check_profile(certificate)
-        kind, identity = _name(certificate)
+        code_signing = _check_profile(certificate)
+        kind, identity, names = _name(certificate)
         extensions = _fulcio(certificate)
         issuer = _issuer(extensions)
         spki = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
@@ -114,7 +117,17 @@ def read_leaf(der: bytes) -> Leaf:
         _claims(extensions),
         certificate.not_valid_before_utc,
         certificate.not_valid_after_utc,
+        names,
+        code_signing,
     )
+
+
+def check_fulcio(leaf: Leaf) -> None:
+    """Raise VerificationError certificate.profile unless the leaf is as Sigstore's CA makes them."""
+    if leaf.names != 1:
+        raise _profile(f"it has {leaf.names} names")
+    if not leaf.code_signing:
+        raise _profile("it is not for code signing")
 
 
 def is_self_issued(der: bytes) -> bool:
@@ -153,29 +166,33 @@ def _policy(anchors: tuple[bytes, ...]) -> PolicyBuilder:
     return PolicyBuilder().store(store).extension_policies(ca_policy=ca, ee_policy=ee)
 
 
-def _check_profile(certificate: x509.Certificate) -> None:
+def _check_profile(certificate: x509.Certificate) -> bool:
+    """For digital signatures, and no authority; returns whether it is for code signing."""
     from cryptography.x509 import BasicConstraints, ExtendedKeyUsage, ExtensionNotFound, KeyUsage
     from cryptography.x509.oid import ExtendedKeyUsageOID
 
     try:
         usage = certificate.extensions.get_extension_for_class(KeyUsage).value
-        extended = certificate.extensions.get_extension_for_class(ExtendedKeyUsage).value
     except ExtensionNotFound as error:
         raise _profile("it has no key usage") from error
     if not usage.digital_signature or usage.key_cert_sign:
         raise _profile("its key is not for digital signatures alone")
-    if ExtendedKeyUsageOID.CODE_SIGNING not in extended:
-        raise _profile("it is not for code signing")
     try:
-        constraints = certificate.extensions.get_extension_for_class(BasicConstraints).value
+        if certificate.extensions.get_extension_for_class(BasicConstraints).value.ca:
+            raise _profile("it is a certificate authority's")
     except ExtensionNotFound:
-        return
-    if constraints.ca:
-        raise _profile("it is a certificate authority's")
+        pass
+    try:
+        extended = certificate.extensions.get_extension_for_class(ExtendedKeyUsage).value
+    except ExtensionNotFound:
+        return False
+    return ExtendedKeyUsageOID.CODE_SIGNING in extended
 
 
-def _name(certificate: x509.Certificate) -> tuple[NameKind, str]:
+def _name(certificate: x509.Certificate) -> tuple[NameKind, str, int]:
+    """The one name that is an identity, and how many names there are; those of machines (DNS) are none."""
     from cryptography.x509 import (
+        DNSName,
         ExtensionNotFound,
         OtherName,
         RFC822Name,
@@ -187,15 +204,16 @@ def _name(certificate: x509.Certificate) -> tuple[NameKind, str]:
         names = list(certificate.extensions.get_extension_for_class(SubjectAlternativeName).value)
     except ExtensionNotFound as error:
         raise _profile("it names nobody") from error
-    if len(names) != 1:
-        raise _profile(f"it has {len(names)} names")
-    name = names[0]
+    identities = [name for name in names if not isinstance(name, DNSName)]
+    if len(identities) != 1:
+        raise _profile(f"it has {len(identities)} names that could be an identity")
+    name = identities[0]
     if isinstance(name, RFC822Name):
-        return "email", _bounded(name.value)
+        return "email", _bounded(name.value), len(names)
     if isinstance(name, UniformResourceIdentifier):
-        return "uri", _bounded(name.value)
+        return "uri", _bounded(name.value), len(names)
     if isinstance(name, OtherName) and name.type_id.dotted_string == _OTHER_NAME:
-        return "other", _bounded(_utf8_string(name.value))
+        return "other", _bounded(_utf8_string(name.value)), len(names)
     raise _profile("its name is neither an e-mail address nor a URI nor a Fulcio name")
 
 

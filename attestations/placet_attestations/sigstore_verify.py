@@ -25,13 +25,14 @@ from typing import Final
 
 from placet_attestations import certificates, strictjson
 from placet_attestations._log_body import Signed, check_body
-from placet_attestations._x509 import Leaf, is_self_issued, issuers, read_leaf
+from placet_attestations._x509 import Leaf, check_fulcio, is_self_issued, issuers, read_leaf
 from placet_attestations.digests import Digest, hash_file
 from placet_attestations.envelope import Envelope, check_payload_type
 from placet_attestations.errors import KeyFileError, MalformedError, UnsupportedError, VerificationError
 from placet_attestations.identities import CertificateIdentity
 from placet_attestations.keys import PublicKey
 from placet_attestations.limits import DEFAULT_LIMITS, Limits
+from placet_attestations.pki_root import PkiRoot
 from placet_attestations.sigstore_bundle import (
     CertificateMaterial,
     KeyMaterial,
@@ -40,7 +41,7 @@ from placet_attestations.sigstore_bundle import (
 )
 from placet_attestations.statement import PAYLOAD_TYPE
 from placet_attestations.trusted_root import TrustedRoot
-from placet_attestations.verified_bundle import ProvedTime, VerifiedBundle, VerifiedCertificate
+from placet_attestations.verified_bundle import SEAL, ProvedTime, VerifiedBundle, VerifiedCertificate
 
 # Their integrated time is signed by the log's promise; Rekor v2 has none (rekor-tiles, client guide).
 _TIMED_KINDS: Final = frozenset({"hashedrekord/0.0.1", "dsse/0.0.1", "intoto/0.0.2"})
@@ -68,23 +69,43 @@ def verify_bundle(
     bundle = parse_sigstore_bundle(raw, limits)
     digest = hash_file(artifact)[0] if isinstance(artifact, Path) else artifact
     if key is not None:
-        return _verify_key(bundle, digest, key, root, limits)
+        return verify_by_key(bundle, key, root, artifact=digest, limits=limits)
     assert identity is not None
     assert root is not None
-    return _verify_certificate(bundle, digest, identity, root, limits)
+    leaf = read_signer(bundle)
+    _check_identity(leaf, identity)
+    return verify_by_certificate(bundle, leaf, root, artifact=digest, limits=limits)
 
 
-def _verify_certificate(
-    bundle: SigstoreBundle,
-    artifact: Digest | None,
-    identity: CertificateIdentity,
-    root: TrustedRoot,
-    limits: Limits,
-) -> VerifiedBundle:
+def read_signer(bundle: SigstoreBundle) -> Leaf:
+    """Whom the bundle's certificate names. Nothing is believed yet: `verify_by_certificate` says whether.
+
+    Raises VerificationError signer.kind for a bundle by a key, and what `_x509.read_leaf` does.
+    """
     if isinstance(bundle.material, KeyMaterial):
         raise _refused("signer.kind", "the bundle is signed by a key, and a certificate is expected")
-    leaf = _leaf(bundle.material)
-    _check_identity(leaf, identity)
+    return read_leaf(bundle.material.leaf)
+
+
+def verify_by_certificate(
+    bundle: SigstoreBundle,
+    leaf: Leaf,
+    root: TrustedRoot | PkiRoot,
+    *,
+    artifact: Digest | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+) -> VerifiedBundle:
+    """Verify a bundle whose signer, `leaf`, was read from it, against a root; errors as `verify_bundle`.
+
+    Whether that signer is the expected one is the caller's to ask, before or after.
+    """
+    material = bundle.material
+    if isinstance(material, KeyMaterial) or material.leaf != leaf.der:
+        raise _usage("the signer was not read from this bundle")
+    if isinstance(root, PkiRoot):
+        raise UnsupportedError("root.unsupported", "an own PKI is not verified by this version")
+    _check_no_root(material)
+    check_fulcio(leaf)
     if not bundle.entries and not root.without_log:
         raise _refused("log.missing", "the bundle has no log entry, and this trusted root asks for one")
     signed = _check_signature(bundle, artifact, leaf.key, leaf)
@@ -102,32 +123,38 @@ def _verify_certificate(
         leaf.not_before,
         leaf.not_after,
     )
-    return VerifiedBundle(bundle.digest, signer, times, _payload(bundle), artifact, root.digest)
+    return VerifiedBundle(bundle.digest, signer, times, _payload(bundle), artifact, root.digest, SEAL)
 
 
-def _verify_key(
-    bundle: SigstoreBundle, artifact: Digest | None, key: PublicKey, root: TrustedRoot | None, limits: Limits
+def verify_by_key(
+    bundle: SigstoreBundle,
+    key: PublicKey,
+    root: TrustedRoot | None,
+    *,
+    artifact: Digest | None = None,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> VerifiedBundle:
+    """Verify a bundle that no certificate names the signer of, by a key; errors as `verify_bundle`.
+
+    Without a root, log entries and time stamps prove nothing and are not read.
+    """
     if isinstance(bundle.material, CertificateMaterial):
         raise _refused("signer.kind", "the bundle is signed with a certificate, and a key is expected")
     signed = _check_signature(bundle, artifact, key, None)
-    # Without a root, entries and time stamps prove nothing and are not read.
     times = () if root is None else _times(bundle, root)
     if root is not None and bundle.entries:
         if not times:
             raise _refused("time.missing", "no time is proved at which the log entry was made")
         _check_entries(bundle, signed, times, root, limits)
     _check_subject(bundle, artifact, limits)
-    return VerifiedBundle(
-        bundle.digest, key, times, _payload(bundle), artifact, None if root is None else root.digest
-    )
+    digest = None if root is None else root.digest
+    return VerifiedBundle(bundle.digest, key, times, _payload(bundle), artifact, digest, SEAL)
 
 
-def _leaf(material: CertificateMaterial) -> Leaf:
+def _check_no_root(material: CertificateMaterial) -> None:
     # A root inside a bundle vouches for itself (protobuf-specs, X509CertificateChain).
     if any(is_self_issued(der) for der in material.others):
         raise _refused("certificate.root", "the bundle brings a root certificate of its own")
-    return read_leaf(material.leaf)
 
 
 def _check_identity(leaf: Leaf, expected: CertificateIdentity) -> None:

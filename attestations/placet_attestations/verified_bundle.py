@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal, Never, final
 
 from placet_attestations._x509 import NameKind
 from placet_attestations.digests import Digest
 from placet_attestations.keys import PublicKey
+from placet_attestations.trusted_root import Window
+
+__all__ = ["ProvedTime", "VerifiedBundle", "VerifiedCertificate"]
+
+SEAL: Final = object()  # for sigstore_verify.py alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +38,16 @@ class VerifiedCertificate:
     not_after: datetime
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class VerifiedBundle:
-    """A bundle whose signer and times are known.
+    """A bundle whose signer and times are known. Made by `sigstore_verify` alone; holding one is the proof.
 
     `payload` is the statement's very bytes, None when a file was signed; `artifact` is what the caller named;
-    `root` is the digest of the trusted root, None when none was needed.
+    `root` is the digest of the trusted root, None when none was needed. `window` is there where no time is
+    proved for a certificate (an own authority without time stamps): the span in which its whole chain is
+    valid, against which the caller must hold the time that it goes by. Cannot be built, replaced, subclassed
+    or unpickled: another process verifies the bytes again. Copies are the object itself.
     """
 
     digest: Digest
@@ -47,3 +56,28 @@ class VerifiedBundle:
     payload: bytes | None = field(repr=False)
     artifact: Digest | None
     root: Digest | None
+    # An InitVar is not kept, so `dataclasses.replace` cannot hand it on.
+    seal: InitVar[object]
+    window: Window | None = None
+
+    def __post_init__(self, seal: object) -> None:
+        if seal is not SEAL:
+            raise TypeError("only placet_attestations.sigstore_verify makes a VerifiedBundle")
+
+    def __init_subclass__(cls) -> Never:
+        raise TypeError("VerifiedBundle has no subclasses: they would not be verified")
+
+    def __copy__(self) -> VerifiedBundle:
+        return self
+
+    def __deepcopy__(self, memo: object) -> VerifiedBundle:
+        return self
+
+    def __reduce__(self) -> Never:
+        raise TypeError("a VerifiedBundle does not travel: send the bundle and verify it there")
+
+    def __getstate__(self) -> Never:
+        raise TypeError("a VerifiedBundle does not travel: send the bundle and verify it there")
+
+    def __setstate__(self, state: object) -> Never:
+        raise TypeError("only placet_attestations.sigstore_verify makes a VerifiedBundle")
