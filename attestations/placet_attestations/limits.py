@@ -25,6 +25,13 @@ class Limits:
     max_timestamps: int = 32  # RFC 3161 tokens of a bundle, each 1.6 ms of work
     max_timestamp_bytes: int = 64 * KIB  # one of them; with its certificates it takes 4 KiB
     max_root_bytes: int = 1 * MIB  # trusted_root.json; the public one has 7 KiB
+    max_roots: int = 16  # trusted roots in one .jsonl file; each is tried for each bundle
+    max_tuf_bytes: int = (
+        5_000_000  # one file of TUF metadata, as python-tuf allows; the public ones take 6 KiB
+    )
+    max_tuf_timestamp_bytes: int = 16_384  # timestamp.json, the one whose size nobody signed
+    max_tuf_roots: int = 256  # root.json versions between the bootstrap and now
+    max_tuf_mirror_bytes: int = 16 * MIB  # all that is kept of one TUF repository
     max_subjects: int = 10_000  # subjects of one statement
     max_trust_bytes: int = 1 * MIB  # trust.yaml
     max_key_bytes: int = 64 * KIB  # one PEM key file
