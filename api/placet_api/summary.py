@@ -13,10 +13,10 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from placet_api.errors import UsageError
-from placet_attestations.bundle import parse_bundle
 from placet_attestations.digests import ALGORITHM, Digest
 from placet_attestations.errors import MalformedError
 from placet_attestations.predicate_types import VERIFICATION_SUMMARY
+from placet_attestations.reading import read_statement
 from placet_attestations.statement import Statement, Subject
 from placet_attestations.strictjson import JsonObject, JsonValue, dumps, loads
 
@@ -105,7 +105,7 @@ def require_about(raw: bytes, body: Mapping[str, Any], entry: int) -> None:
 
     Raises `MalformedError` vsa.other, and what reading a bundle raises.
     """
-    statement = Statement.parse(parse_bundle(raw).envelope.payload)
+    statement = read_statement(raw)
     subjects = [subject.digest for subject in statement.subjects]
     said = statement.predicate.get(EXTENSION)
     same = (

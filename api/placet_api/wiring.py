@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from placet_attestations.sqlite_store import SqliteEvidenceStore
     from placet_attestations.statement import Statement
     from placet_attestations.trust import TrustPolicy
-    from placet_attestations.verify import Verifier
+    from placet_attestations.verifier import Verifier
     from placet_engine.decision import Anchors
     from placet_engine.errors import PolicyError
     from placet_engine.evaluate import Evaluator
@@ -77,9 +77,9 @@ class House:
     @cached_property
     def verifier(self) -> Verifier:
         """Verification with this process's memory."""
-        from placet_attestations.verify import Verifier
+        from placet_attestations.verifier import Verifier
 
-        return Verifier()
+        return Verifier(self.limits)
 
     @cached_property
     def log(self) -> DecisionLog:
@@ -170,7 +170,7 @@ class House:
             trust=self.trust.digest,
             policy=policy.revision,
             settings=str(policy.settings_sha256 or "none"),
-            roots="none",
+            roots=self.trust.roots_pin,
             opa=opa,
             store=f"{settings.text('store')} {settings.optional('log.head')}",
             log_key=load_log_key(self.project.path("log.key")).verifier.vkey,

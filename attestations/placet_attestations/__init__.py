@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     from placet_attestations.admission import admit as admit
     from placet_attestations.admission import admit_all as admit_all
     from placet_attestations.admission import apply_thresholds as apply_thresholds
-    from placet_attestations.bundle import Bundle as Bundle
     from placet_attestations.bundle import make_bundle as make_bundle
-    from placet_attestations.bundle import parse_bundle as parse_bundle
     from placet_attestations.claims import Claim as Claim
     from placet_attestations.claims import Dependency as Dependency
     from placet_attestations.claims import dependencies as dependencies
@@ -65,6 +63,7 @@ if TYPE_CHECKING:
     from placet_attestations.predicate_types import is_known as is_known
     from placet_attestations.predicate_types import short_type as short_type
     from placet_attestations.predicates import validate as validate
+    from placet_attestations.reading import read_signed as read_signed
     from placet_attestations.requests import Actor as Actor
     from placet_attestations.requests import authenticate as authenticate
     from placet_attestations.requests import sign_request as sign_request
@@ -83,6 +82,7 @@ if TYPE_CHECKING:
     from placet_attestations.trees import Identity as Identity
     from placet_attestations.trees import check as check
     from placet_attestations.trees import identify as identify
+    from placet_attestations.trust import CertificateSigner as CertificateSigner
     from placet_attestations.trust import Revocation as Revocation
     from placet_attestations.trust import Rule as Rule
     from placet_attestations.trust import SignerRecord as SignerRecord
@@ -92,8 +92,8 @@ if TYPE_CHECKING:
     from placet_attestations.verified_bundle import ProvedTime as ProvedTime
     from placet_attestations.verified_bundle import VerifiedBundle as VerifiedBundle
     from placet_attestations.verified_bundle import VerifiedCertificate as VerifiedCertificate
+    from placet_attestations.verifier import Verifier as Verifier
     from placet_attestations.verify import VerifiedStatement as VerifiedStatement
-    from placet_attestations.verify import Verifier as Verifier
 
 _HOMES = {
     "admission": (
@@ -104,11 +104,7 @@ _HOMES = {
         "admit_all",
         "apply_thresholds",
     ),
-    "bundle": (
-        "Bundle",
-        "make_bundle",
-        "parse_bundle",
-    ),
+    "bundle": ("make_bundle",),
     "claims": (
         "Claim",
         "Dependency",
@@ -175,6 +171,7 @@ _HOMES = {
         "short_type",
     ),
     "predicates": ("validate",),
+    "reading": ("read_signed",),
     "requests": (
         "Actor",
         "authenticate",
@@ -204,6 +201,7 @@ _HOMES = {
         "identify",
     ),
     "trust": (
+        "CertificateSigner",
         "Revocation",
         "Rule",
         "SignerRecord",
@@ -216,7 +214,8 @@ _HOMES = {
         "VerifiedBundle",
         "VerifiedCertificate",
     ),
-    "verify": ("Verifier", "VerifiedStatement"),
+    "verifier": ("Verifier",),
+    "verify": ("VerifiedStatement",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -22,7 +22,7 @@ from placet_attestations import strictjson
 from placet_attestations.claims import PROVENANCE_TYPES, Claim
 from placet_attestations.digests import Digest
 from placet_attestations.times import format_time
-from placet_attestations.trust import SignerRecord, TrustPolicy
+from placet_attestations.trust import Rule, SignerRecord, TrustPolicy
 from placet_attestations.verify import VerifiedStatement
 
 Kinds: TypeAlias = Mapping[Digest, frozenset[str]]
@@ -114,11 +114,11 @@ def admit(verified: VerifiedStatement, trust: TrustPolicy, *, kinds: Kinds, at: 
     trust.role_missing, and trust.name_not_allowed, which drops a name and nothing else.
     """
     subjects = tuple(dict.fromkeys(subject.digest for subject in verified.statement.subjects))
-    signer = trust.signer_of(verified.signer.key.fingerprint)
+    signer = trust.signer_of(verified.signer.mark)
     if signer is None:  # verified under another trust.yaml than this one
-        gone = "trust.signer_unknown", f"the key of {verified.signer.id} is not in trust.yaml"
+        gone = "trust.signer_unknown", f"{verified.signer.id} is not in trust.yaml"
         return _admission(verified, trust, {}, [_refused(verified, subject, gone) for subject in subjects])
-    problem = _signer_problem(signer, trust, at)
+    problem = _signer_problem(signer, trust, at) or _certificate_problem(verified, at)
     if problem is not None:
         return _admission(verified, trust, {}, [_refused(verified, subject, problem) for subject in subjects])
     builder = _builder_problem(signer, verified)
@@ -177,8 +177,8 @@ def _after_threshold(
         if enough:
             kept[subject] = enough
         else:
-            needed = min(trust.rules[rule].threshold for rule in counts)
-            text = f"{max(counts.values())} of {needed} needed principals say so"
+            rule = trust.rules[min(counts, key=lambda index: (trust.rules[index].threshold, index))]
+            text = f"{max(counts.values())} of {rule.threshold} needed principals say so ({rule.where})"
             refused.append(_refused(admission.statement, subject, ("trust.threshold", text)))
     return _admission(admission.statement, trust, kept, refused)
 
@@ -199,10 +199,10 @@ def _admission(
         aliases = tuple(alias for alias in claim.aliases if any(rule.allows_alias(alias) for rule in rules))
         claims.append(Claim(claim.digest, claim.kind, name, aliases))
         if claim.name and name is None:
-            refused.append(_name_refused(verified, claim.digest, f"name {claim.name}"))
+            refused.append(_name_refused(verified, claim.digest, f"name {claim.name}", rules))
         for alias in claim.aliases:
             if alias not in aliases:
-                refused.append(_name_refused(verified, claim.digest, f"alias {alias}"))
+                refused.append(_name_refused(verified, claim.digest, f"alias {alias}", rules))
     roles = {subject: frozenset(role for _, role in granted) for subject, granted in grants.items()}
     return Admission(verified, roles, tuple(claims), tuple(refused), dict(grants))
 
@@ -212,15 +212,22 @@ def _signer_problem(signer: SignerRecord, trust: TrustPolicy, at: datetime) -> _
     if revocation is not None:
         since = "always" if revocation.since is None else format_time(revocation.since)
         reason = f": {revocation.reason}" if revocation.reason else ""
-        return "trust.signer_revoked", f"{signer.id} is revoked from {since}{reason}"
+        return "trust.signer_revoked", f"{signer.id} is revoked from {since}{reason} ({revocation.where})"
     if not signer.valid_at(at):
         early = signer.valid_from is not None and at < signer.valid_from
         bound = signer.valid_from if early else signer.valid_until
         assert bound is not None
         words = "not valid before" if early else "not valid since"
-        text = f"{signer.id} is {words} {format_time(bound)}, the statement is from {format_time(at)}"
+        text = f"{signer.id} is {words} {format_time(bound)}, the statement is from {format_time(at)} ({signer.where})"
         return "trust.signer_expired", text
     return None
+
+
+def _certificate_problem(verified: VerifiedStatement, at: datetime) -> _Problem | None:
+    if verified.window is None or verified.window.holds(at):
+        return None
+    text = f"the certificate of {verified.signer.id} was not valid at {format_time(at)}, and no other time is proved"
+    return "trust.certificate_expired", text
 
 
 def _builder_problem(signer: SignerRecord, verified: VerifiedStatement) -> _Problem | None:
@@ -232,7 +239,8 @@ def _builder_problem(signer: SignerRecord, verified: VerifiedStatement) -> _Prob
     assert isinstance(builder, Mapping)
     if builder["id"] in signer.builders:
         return None
-    return "trust.builder_not_allowed", f"{signer.id} may not claim the builder {builder['id']}"
+    text = f"{signer.id} may not claim the builder {builder['id']}: {signer.where} would have to list it"
+    return "trust.builder_not_allowed", text
 
 
 def _grants(signer: SignerRecord, short: str, kinds: frozenset[str], trust: TrustPolicy) -> _Grants:
@@ -249,12 +257,11 @@ def _grants(signer: SignerRecord, short: str, kinds: frozenset[str], trust: Trus
 def _no_grant(signer: SignerRecord, short: str, kinds: frozenset[str], trust: TrustPolicy) -> _Problem:
     if not kinds:
         return "trust.kind_unknown", "no admitted statement says what kind of artifact this is"
-    wanted = {
-        role for rule in trust.rules if short in rule.types and kinds <= rule.kinds for role in rule.roles
-    }
+    rules = [rule for rule in trust.rules if short in rule.types and kinds <= rule.kinds]
+    wanted = {role for rule in rules for role in rule.roles}
     what = f"{short} statements about a {' and '.join(sorted(kinds))}"
     need = (
-        f"one of the roles {', '.join(sorted(wanted))}"
+        f"one of the roles {', '.join(sorted(wanted))} ({', '.join(rule.where for rule in rules)})"
         if wanted
         else "a rule in trust.yaml, and there is none"
     )
@@ -284,7 +291,7 @@ _MATTER: Final[Mapping[str, tuple[str, ...]]] = {
 
 
 def _principal(admission: Admission, trust: TrustPolicy) -> str:
-    signer = trust.signer_of(admission.statement.signer.key.fingerprint)
+    signer = trust.signer_of(admission.statement.signer.mark)
     assert signer is not None  # it has grants
     return signer.principal
 
@@ -296,8 +303,9 @@ def _kinds(claims: Iterable[Claim]) -> Kinds:
     return found
 
 
-def _name_refused(verified: VerifiedStatement, subject: Digest, what: str) -> Refused:
-    text = f"{verified.signer.id} may not give the {what}"
+def _name_refused(verified: VerifiedStatement, subject: Digest, what: str, rules: Sequence[Rule]) -> Refused:
+    lines = " or ".join(rule.where for rule in rules)
+    text = f"{verified.signer.id} may not give the {what}: {lines} would have to allow it"
     return _refused(verified, subject, ("trust.name_not_allowed", text))
 
 

@@ -102,7 +102,7 @@ def _signer(envelope: Envelope, trust: TrustPolicy) -> SignerRecord:
     if len(envelope.signatures) != 1:
         raise _shape(f"{len(envelope.signatures)} signatures, a request has exactly one")
     try:
-        keys = [signer.key for signer in trust.signers]
+        keys = [signer.key for signer in trust.signers if signer.key is not None]
         (key,) = verify_envelope(envelope, keys, payload_types=(PAYLOAD_TYPE,))
     except VerificationError as error:
         raise VerificationError(

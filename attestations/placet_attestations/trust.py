@@ -8,28 +8,78 @@ from __future__ import annotations
 import functools
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 from placet_attestations.digests import Digest
+from placet_attestations.identities import CertificateIdentity, Match
 from placet_attestations.keys import PublicKey
 from placet_attestations.limits import DEFAULT_LIMITS, Limits
+from placet_attestations.roots import LoadedRoot, digest_of, pin_of
+
+PUBLIC_GOOD: Final = "public-good"
+"""The root of keyless signers that name no other: the public Sigstore instance."""
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateSigner:
+    """Whom a certificate must name. An authority of one's own is the issuer: `identity.issuer` is then nothing."""
+
+    identity: CertificateIdentity
+    claims: tuple[tuple[str, Match], ...] = ()  # Fulcio's claims by name, all of which must be met
+
+    def differs(self, issuer: str, identity: str, claims: Mapping[str, str]) -> tuple[str, ...]:
+        """What of a certificate is not as it must be, in words; empty when it is this signer's."""
+        asked = [("issuer", self.identity.issuer, issuer), ("identity", self.identity.identity, identity)]
+        asked += [(name, match, claims.get(name, "")) for name, match in self.claims]
+        return tuple(
+            f"{name} is {actual[:200]!a}, not {match.text}"
+            for name, match, actual in asked
+            if not match(actual)
+        )
+
+    @property
+    def exact(self) -> bool:
+        """Whether issuer and identity are whole texts, which go before patterns."""
+        return not (self.identity.issuer.is_pattern or self.identity.identity.is_pattern)
+
+    @property
+    def mark(self) -> str:
+        """The same for the same demands, hex."""
+        texts = [(match.is_pattern, match.text) for match in (self.identity.issuer, self.identity.identity)]
+        claims = sorted((name, match.is_pattern, match.text) for name, match in self.claims)
+        return Digest.of(repr((texts, claims)).encode()).hex
 
 
 @dataclass(frozen=True, slots=True)
 class SignerRecord:
-    """One trusted key. Several may belong to one principal; quorums and separation count principals."""
+    """One trusted key, or one name that an authority may vouch for. Several may belong to one principal; quorums
+    and separation count principals.
+    """
 
     id: str
     principal: str
-    key: PublicKey
+    key: PublicKey | None  # None when it signs by certificate
     roles: frozenset[str]
     builders: frozenset[str] = frozenset()  # builder ids it may claim in provenance; none when empty
     valid_from: datetime | None = None  # inclusive
     valid_until: datetime | None = None  # exclusive
+    certificate: CertificateSigner | None = None
+    root: str | None = None  # whose certificates count; of a key: whose log and time stamps prove its times
+    where: str = field(default="trust.yaml", compare=False)
+
+    @property
+    def mark(self) -> str:
+        """What tells this signer from others, whatever it is called: its key's fingerprint, or the root and the
+        name, in hex.
+        """
+        if self.key is not None:
+            return self.key.fingerprint
+        assert self.certificate is not None
+        return Digest.of(f"{self.root} {self.certificate.mark}".encode()).hex
 
     def valid_at(self, instant: datetime) -> bool:
         """Whether a signature proved to exist at this time was made inside the signer's window."""
@@ -48,6 +98,7 @@ class Rule:
     threshold: int = 1  # distinct principals that must say it about the same artifact
     may_name: tuple[str, ...] = ()  # patterns, `*` stands for any characters
     may_alias: bool = False
+    where: str = field(default="trust.yaml", compare=False)
 
     def allows_name(self, name: str) -> bool:
         """Whether this rule lets an artifact be called so."""
@@ -68,6 +119,7 @@ class Revocation:
     artifact: Digest | None
     since: datetime | None
     reason: str = ""
+    where: str = field(default="trust.yaml", compare=False)
 
     def covers(self, instant: datetime) -> bool:
         """Whether what was proved at this time no longer counts."""
@@ -91,22 +143,26 @@ class Grant:
 @dataclass(frozen=True, slots=True)
 class TrustPolicy:
     """The whole of one trust.yaml. `digest` pins the file and every key it names, so it changes when a key
-    file does.
+    file does; `memory` also the roots as they are now.
     """
 
     signers: tuple[SignerRecord, ...]
     rules: tuple[Rule, ...]
     revoked: tuple[Revocation, ...]
     digest: Digest
-    _by_fingerprint: dict[str, SignerRecord] = field(init=False, repr=False, compare=False)
+    roots: tuple[LoadedRoot, ...] = ()
+    memory: Digest = field(init=False, repr=False, compare=False)
+    """What a verdict about a bundle rests on, apart from the bundle."""
+    _by_mark: dict[str, SignerRecord] = field(init=False, repr=False, compare=False)
     _by_hint: dict[str, SignerRecord] = field(init=False, repr=False, compare=False)
     counting: frozenset[int] = field(init=False, repr=False, compare=False)
     """Indexes of the rules that ask for more than one principal."""
 
     def __post_init__(self) -> None:
-        by_fingerprint = {signer.key.fingerprint: signer for signer in self.signers}
+        by_mark = {signer.mark: signer for signer in self.signers}
         by_hint = {hint: signer for signer in self.signers for hint in _hints(signer.key)}
-        object.__setattr__(self, "_by_fingerprint", by_fingerprint)
+        object.__setattr__(self, "memory", _memory(self.digest, self.roots))
+        object.__setattr__(self, "_by_mark", by_mark)
         object.__setattr__(self, "_by_hint", by_hint)
         counting = frozenset(index for index, rule in enumerate(self.rules) if rule.threshold > 1)
         object.__setattr__(self, "counting", counting)
@@ -118,15 +174,27 @@ class TrustPolicy:
         signers: tuple[SignerRecord, ...],
         rules: tuple[Rule, ...],
         revoked: tuple[Revocation, ...],
+        roots: tuple[LoadedRoot, ...] = (),
     ) -> Self:
         """A policy pinned over the bytes it was read from and the key of each signer, in order."""
         lines = ["placet trust v1", Digest.of(source)]
-        lines += [f"{signer.id} {signer.key.fingerprint}" for signer in signers]
-        return cls(signers, rules, revoked, Digest.of("\n".join([*lines, ""]).encode()))
+        lines += [f"{signer.id} {signer.mark}" for signer in signers]
+        return cls(signers, rules, revoked, Digest.of("\n".join([*lines, ""]).encode()), roots)
 
-    def signer_of(self, fingerprint: str) -> SignerRecord | None:
-        """The signer with this key (SHA-256 of its SPKI in hex)."""
-        return self._by_fingerprint.get(fingerprint)
+    @property
+    def roots_pin(self) -> str:
+        """What was chosen to vouch for certificates and times, the same after a refresh; `none` without roots."""
+        if not self.roots:
+            return "none"
+        return pin_of(self.roots)
+
+    def root(self, name: str) -> LoadedRoot | None:
+        """The root of this name."""
+        return next((root for root in self.roots if root.id == name), None)
+
+    def signer_of(self, mark: str) -> SignerRecord | None:
+        """The signer with this mark; a key's is the SHA-256 of its SPKI in hex."""
+        return self._by_mark.get(mark)
 
     def hinted(self, hint: str | None) -> SignerRecord | None:
         """The signer whose key a bundle's hint names, in the spelling of any known writer. Proves nothing."""
@@ -181,18 +249,26 @@ class TrustPolicy:
         return tuple(found)
 
 
-def load_trust(path: Path, limits: Limits = DEFAULT_LIMITS) -> TrustPolicy:
-    """Read trust.yaml and the keys it names, relative to its folder; errors as `trust_file.read_trust`."""
+def load_trust(path: Path, limits: Limits = DEFAULT_LIMITS, *, state: Path | None = None) -> TrustPolicy:
+    """Read trust.yaml with the keys and roots it names, relative to its folder; `state` is where refreshed roots
+    lie. Errors as `trust_file.read_trust`.
+    """
     from placet_attestations.trust_file import read_trust
 
-    return read_trust(path, limits)
+    return read_trust(path, limits, state=state)
 
 
 def _since(entry: Revocation) -> tuple[bool, float]:
     return (entry.since is not None, entry.since.timestamp() if entry.since else 0.0)
 
 
-def _hints(key: PublicKey) -> Iterable[str]:
+def _memory(digest: Digest, roots: Iterable[LoadedRoot]) -> Digest:
+    return Digest.of(f"placet verdicts v1\n{digest}\n{digest_of(roots)}\n".encode())
+
+
+def _hints(key: PublicKey | None) -> Iterable[str]:
+    if key is None:
+        return
     yield key.hint  # cosign, sigstore-go, ours: base64 of SHA-256 over the DER
     yield key.fingerprint
     yield hashlib.sha256(key.pem.encode()).hexdigest()  # model-signing: hex of SHA-256 over the PEM text

@@ -2,10 +2,11 @@
 
 `verify` takes these steps, in this order, and stops at the first that fails:
 
- 1. read the bundle strictly, within limits (`bundle.parse_bundle`);
+ 1. read the bytes strictly, within limits: a Sigstore bundle, a DSSE envelope, a PEP 740 attestation (`reading.py`);
  2. accept one payload type, in-toto's;
- 3. check the one signature against the keys of trust.yaml, each with its own algorithm; the hint only says
-    which key to try first;
+ 3. find the signer (`_signers.py`): by key, the one signature checked against the keys of trust.yaml, each with its
+    own algorithm; by certificate, the signers whose names it bears, each under its root. What a root proves of times
+    is kept;
  4. parse the very payload bytes that were verified as a Statement;
  5. hold the predicate against the schema of its type;
  6. read the claims about kinds and names, and the dependencies, strictly.
@@ -16,22 +17,23 @@ proved to have existed, and under which roles it counts (`admission.py`); and wh
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
-from collections.abc import Iterator
 from dataclasses import InitVar, dataclass, field
+from datetime import datetime
 from typing import Final, Never, final
 
-from placet_attestations.bundle import Bundle, parse_bundle
+from placet_attestations._signers import find_signer
 from placet_attestations.digests import Digest
-from placet_attestations.envelope import check_payload_type, verify_envelope
-from placet_attestations.errors import VerificationError
+from placet_attestations.envelope import Envelope, check_payload_type
+from placet_attestations.errors import UnsupportedError
 from placet_attestations.limits import DEFAULT_LIMITS, Limits
 from placet_attestations.predicates import Claim, Dependency, claims, dependencies, short_type, validate
+from placet_attestations.reading import read_signed
 from placet_attestations.statement import PAYLOAD_TYPE, Statement
 from placet_attestations.trust import SignerRecord, TrustPolicy
+from placet_attestations.trusted_root import Window
+from placet_attestations.verified_bundle import ProvedTime, VerifiedCertificate
 
-__all__ = ["VerifiedStatement", "Verifier", "verify"]
+__all__ = ["VerifiedStatement", "verify"]
 
 _SEAL: Final = object()
 
@@ -51,13 +53,25 @@ class VerifiedStatement:
     signer: SignerRecord
     claims: tuple[Claim, ...]
     dependencies: tuple[Dependency, ...] = field(repr=False)
+    times: tuple[ProvedTime, ...]  # at which a root of trust.yaml proves that the signature existed
+    certificate: VerifiedCertificate | None  # None when a key signed
+    window: Window | None  # in which the arrival must lie, for certificates that nothing else dates
     # An InitVar is not kept, so `dataclasses.replace` cannot hand it on.
     seal: InitVar[object]
 
     @property
     def said(self) -> Digest:
         """Digest of what was signed and by which key: the same for every wrapping of one signed statement."""
-        return Digest.of(self.signer.key.fingerprint.encode() + b"\n" + self.statement.raw)
+        return Digest.of(self.signer.mark.encode() + b"\n" + self.statement.raw)
+
+    @property
+    def proved(self) -> ProvedTime | None:
+        """The first time at which the signature is proved to have existed; None leaves it to the arrival here."""
+        return min(self.times, key=lambda proved: proved.time, default=None)
+
+    def existed(self, arrived: datetime) -> datetime:
+        """When the statement is proved to have existed, given when it arrived: the earlier of the two."""
+        return min([arrived, *(proved.time for proved in self.times)])
 
     def __post_init__(self, seal: object) -> None:
         if seal is not _SEAL:
@@ -83,83 +97,34 @@ class VerifiedStatement:
 
 
 def verify(raw: bytes, trust: TrustPolicy, limits: Limits = DEFAULT_LIMITS) -> VerifiedStatement:
-    """Verify a bundle's bytes, as the steps above say.
+    """Verify signed bytes, as the steps above say.
 
-    Raises MalformedError for what is not a well-formed bundle, statement or predicate; UnsupportedError for
-    certificate bundles and other payload types; VerificationError signature.unknown_key and
-    signature.invalid.
+    Raises MalformedError for what is not a well-formed bundle, statement or predicate; UnsupportedError for other
+    payload types, other formats, and signatures over files; VerificationError signature.*, trust.signer_ambiguous,
+    root.*, and the step's own code where a certificate, a log entry or a time stamp does not hold.
     """
-    bundle = parse_bundle(raw, limits)  # 1
-    check_payload_type(bundle.envelope, (PAYLOAD_TYPE,))  # 2
-    signer = _signer(bundle, trust)  # 3
-    statement = Statement.parse(bundle.envelope.payload, limits)  # 4
+    bundle = read_signed(raw, limits)  # 1
+    envelope = bundle.content
+    if not isinstance(envelope, Envelope):
+        raise UnsupportedError(
+            "bundle.message",
+            "the bundle signs a file, and makes no statement about it",
+            where="bundle",
+            hint="sign a statement: `cosign attest-blob`, or `placet attest`",
+        )
+    check_payload_type(envelope, (PAYLOAD_TYPE,))  # 2
+    found = find_signer(bundle, envelope, trust, limits)  # 3
+    statement = Statement.parse(envelope.payload, limits)  # 4
     validate(statement)  # 5
     return VerifiedStatement(
         digest=bundle.digest,
         statement=statement,
         type=short_type(statement),
-        signer=signer,
+        signer=found.signer,
         claims=claims(statement),  # 6
         dependencies=dependencies(statement),
+        times=found.times,
+        certificate=found.certificate,
+        window=found.window,
         seal=_SEAL,
     )
-
-
-class Verifier:
-    """`verify` with a memory of this process: the same bytes under the same trust are verified once.
-
-    Only successes are remembered. Safe to use from several threads; two may verify the same bytes at once,
-    and both get an equal answer.
-    """
-
-    def __init__(self, limits: Limits = DEFAULT_LIMITS, *, remember: int = 4096) -> None:
-        self._limits = limits
-        self._remember = remember
-        self._known: OrderedDict[tuple[Digest, Digest], VerifiedStatement] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def verify(self, raw: bytes, trust: TrustPolicy) -> VerifiedStatement:
-        """As the function `verify`."""
-        key = (Digest.of(raw), trust.digest)
-        with self._lock:
-            known = self._known.get(key)
-            if known is not None:
-                self._known.move_to_end(key)
-                return known
-        verified = verify(raw, trust, self._limits)
-        with self._lock:
-            self._known[key] = verified
-            while len(self._known) > self._remember:
-                self._known.popitem(last=False)
-        return verified
-
-
-def _signer(bundle: Bundle, trust: TrustPolicy) -> SignerRecord:
-    for candidate in _candidates(bundle.hint, trust):
-        try:
-            verify_envelope(bundle.envelope, (candidate.key,), payload_types=(PAYLOAD_TYPE,))
-        except VerificationError:
-            continue
-        return candidate
-    hinted = trust.hinted(bundle.hint)
-    if hinted is not None:
-        raise VerificationError(
-            "signature.invalid",
-            f"the signature does not hold: the bundle names the key of {hinted.id}",
-            where="bundle",
-            hint="the content changed after it was signed, or another key signed it",
-        )
-    raise VerificationError(
-        "signature.unknown_key",
-        "no key of trust.yaml made this signature",
-        where="bundle",
-        hint="the signer must be listed in trust.yaml: `placet trust explain` shows who is",
-    )
-
-
-def _candidates(hint: str | None, trust: TrustPolicy) -> Iterator[SignerRecord]:
-    # All keys in the end, the named one first: a hint saves time and never changes the answer.
-    first = trust.hinted(hint)
-    if first is not None:
-        yield first
-    yield from (signer for signer in trust.signers if signer is not first)

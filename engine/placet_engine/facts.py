@@ -135,10 +135,22 @@ def _statement(admitted: Admitted) -> JsonObject:
         "type": verified.statement.predicate_type,
         "short_type": verified.type,
         "subjects": sorted(admitted.roles),
-        "signers": [{"id": verified.signer.id, "principal": verified.signer.principal, "roles": list(roles)}],
+        "signers": [_signer(verified, roles)],
         "since": format_time(admitted.arrived.since),
         "body": body(verified),
     }
+
+
+def _signer(verified: VerifiedStatement, roles: Iterable[str]) -> JsonObject:
+    signer, certificate = verified.signer, verified.certificate
+    found: dict[str, JsonValue] = {"id": signer.id, "principal": signer.principal, "roles": list(roles)}
+    if certificate is not None:
+        found["certificate"] = {
+            "issuer": certificate.issuer,
+            "identity": certificate.identity,
+            "claims": dict(certificate.claims),
+        }
+    return found
 
 
 def _by_type(lineage: Lineage) -> JsonObject:

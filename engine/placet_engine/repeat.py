@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
-from placet_attestations.bundle import parse_bundle
 from placet_attestations.digests import Digest
 from placet_attestations.errors import AttestationError, StoreError
-from placet_attestations.statement import Statement
+from placet_attestations.reading import read_statement
 from placet_attestations.store import EvidenceStore
 from placet_engine.errors import EngineError, LimitError
 from placet_engine.foresight import Foresight
@@ -131,6 +130,6 @@ class Memory(Generic[T]):
                     f"the log has an arrival of {bundle}, and the store no bytes of it",
                     hint="restore the store from a copy, or add the bundle again",
                 )
-            statement = Statement.parse(parse_bundle(raw).envelope.payload)
+            statement = read_statement(raw)
             found |= {subject.digest for subject in statement.subjects}
         return frozenset(found)

@@ -12,11 +12,12 @@ import pytest
 
 from placet_api import summary
 from placet_api.errors import UsageError
-from placet_attestations.bundle import parse_bundle
 from placet_attestations.digests import Digest
 from placet_attestations.errors import MalformedError
 from placet_attestations.keys import load_public
 from placet_attestations.predicate_types import VERIFICATION_SUMMARY
+from placet_attestations.reading import read_signed
+from placet_attestations.sigstore_bundle import KeyMaterial
 from placet_attestations.statement import Statement, Subject
 from placet_attestations.strictjson import dumps
 from placet_attestations.trust import load_trust
@@ -199,8 +200,8 @@ def test_a_summary_of_something_else_is_told_apart(kind: str) -> None:
 def test_an_allow_is_signed_by_the_gates_own_key(gated: Path) -> None:
     ran = ask("--output", "json", "--output", "junit=placet.xml", "--context", f"ticket={TICKET}")
     assert ran.code == 0, ran
-    bundle, statement = parse_bundle(Path("model.vsa.sigstore.json").read_bytes()), read()
-    assert bundle.hint == load_public(gated / "keys/gate.pub").hint
+    bundle, statement = read_signed(Path("model.vsa.sigstore.json").read_bytes()), read()
+    assert bundle.material == KeyMaterial(load_public(gated / "keys/gate.pub").hint)
     shown, said = ran.json, statement.predicate[summary.EXTENSION]
     assert isinstance(said, dict)
     assert statement.predicate["verificationResult"] == "PASSED"

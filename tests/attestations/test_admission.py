@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -63,13 +64,19 @@ def test_only_the_roles_of_the_rule_count_not_all_of_the_signers() -> None:
     assert admit(waiver, TRUST, kinds=IS_MODEL, at=NOW).roles == {MODEL.digest: frozenset({"risk-officer"})}
 
 
+def line(trust: TrustPolicy, short: str) -> str:
+    """Where the one rule about a type stands."""
+    (rule,) = [rule for rule in trust.rules if short in rule.types]
+    return rule.where
+
+
 def test_a_signer_without_the_role_is_refused_and_it_is_said_which_role() -> None:
     entry = refusal(admit(approval(by="evaluator"), TRUST, kinds=IS_MODEL, at=NOW))
     assert entry.code == "trust.role_missing"
     assert (entry.subject, entry.type, entry.signer) == (MODEL.digest, "approval", "evaluator")
     assert entry.text == (
         "evaluator (roles: evaluator) may not make approval statements about a model:"
-        " that needs one of the roles approver"
+        f" that needs one of the roles approver ({line(TRUST, 'approval')})"
     )
 
 
@@ -163,13 +170,13 @@ def test_a_revoked_signer_counts_for_what_was_proved_before(since: str, counts: 
     assert bool(admission.roles) is counts
     if not counts:
         assert refusal(admission).code == "trust.signer_revoked"
-        assert refusal(admission).text.endswith(": laptop lost")
+        assert refusal(admission).text.endswith(f": laptop lost ({trust.revoked[0].where})")
 
 
 def test_a_revocation_without_a_reason_says_since_when() -> None:
     trust = a_trust_policy(revoked=[{"signer": "approver", "from": "2026-01-01"}])
     entry = refusal(admit(approval(), trust, kinds=IS_MODEL, at=NOW))
-    assert entry.text == "approver is revoked from 2026-01-01T00:00:00Z"
+    assert entry.text == f"approver is revoked from 2026-01-01T00:00:00Z ({trust.revoked[0].where})"
 
 
 def test_a_statement_verified_under_another_trust_policy_is_judged_by_this_one() -> None:
@@ -187,7 +194,9 @@ def test_only_a_listed_builder_may_be_claimed(short: str) -> None:
     verified = a_verified(short, [subject], by="ci", **body)
     entry = refusal(admit(verified, TRUST, kinds=NO_KINDS, at=NOW))
     assert entry.code == "trust.builder_not_allowed"
-    assert entry.text == "ci may not claim the builder https://github.com/actions/runner"
+    where = next(signer.where for signer in TRUST.signers if signer.id == "ci")
+    said = f"ci may not claim the builder https://github.com/actions/runner: {where} would have to list it"
+    assert entry.text == said
     trust = changed_team("ci", builders=["https://github.com/actions/runner"])
     assert admit(verified, trust, kinds=NO_KINDS, at=NOW).roles
 
@@ -213,7 +222,8 @@ def test_names_and_aliases_are_claims_of_their_own() -> None:
     assert everything.refused == ()
     named = judged(may_name=["churn-*"], may_alias=True)
     assert named.aliases == {digest: ("churn-model@1",)}
-    assert [entry.text for entry in named.refused] == ["ci may not give the alias risk@1"]
+    (said,) = [entry.text for entry in named.refused]
+    assert re.fullmatch(r"ci may not give the alias risk@1: trust\.yaml:\d+ would have to allow it", said)
     unnamed = judged(may_alias=True)
     assert codes(unnamed) == ["trust.name_not_allowed"] * 3
     assert unnamed.roles == {digest: frozenset({"trainer"})}
@@ -262,7 +272,7 @@ def test_two_keys_of_one_principal_count_once() -> None:
         for name in ("approver", "approver-laptop")
     ]
     for admission in apply_thresholds(admissions, trust):
-        assert refusal(admission).text == "1 of 2 needed principals say so"
+        assert refusal(admission).text == f"1 of 2 needed principals say so ({line(trust, 'approval')})"
 
 
 def test_two_statements_of_one_signer_count_once() -> None:

@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
-from placet_attestations.bundle import parse_bundle
+from placet_attestations.envelope import Envelope
 from placet_attestations.errors import MalformedError, VerificationError
 from placet_attestations.keys import LocalSigner, PublicKey, SigningAlgorithm
+from placet_attestations.reading import read_signed
 from placet_attestations.signing import sign_statement
+from placet_attestations.sigstore_bundle import KeyMaterial
 from placet_attestations.statement import PAYLOAD_TYPE
 from tests.builders import a_key, a_predicate, a_statement, a_subject
 
@@ -31,11 +33,12 @@ class ShowsAnotherKey:
 @pytest.mark.parametrize("algorithm", ["ecdsa-p256", "ed25519"])
 def test_the_statement_travels_as_its_bytes(algorithm: SigningAlgorithm) -> None:
     statement, signer = a_statement(), a_key("owner", algorithm)
-    bundle = parse_bundle(sign_statement(statement, signer))
-    assert bundle.envelope.payload == statement.raw
-    assert bundle.envelope.payload_type == PAYLOAD_TYPE
-    assert bundle.hint == signer.public_key.hint
-    assert signer.public_key.verify(bundle.envelope.signatures[0].sig, bundle.envelope.pae)
+    bundle = read_signed(sign_statement(statement, signer))
+    envelope = bundle.content
+    assert isinstance(envelope, Envelope)
+    assert (envelope.payload, envelope.payload_type) == (statement.raw, PAYLOAD_TYPE)
+    assert bundle.material == KeyMaterial(signer.public_key.hint)
+    assert signer.public_key.verify(envelope.signatures[0].sig, envelope.pae)
 
 
 @pytest.mark.parametrize(

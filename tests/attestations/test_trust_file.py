@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from placet_attestations._algorithms import RSA_ALGORITHMS
 from placet_attestations.digests import Digest
-from placet_attestations.errors import AttestationError, IdentityError, KeyFileError, UnsupportedError
+from placet_attestations.errors import AttestationError, IdentityError, KeyFileError
 from placet_attestations.keys import ALGORITHMS, Algorithm, PublicKey
 from placet_attestations.limits import Limits
 from placet_attestations.predicate_schemas import load_schema
@@ -153,14 +153,6 @@ def test_a_mistake_is_named_with_its_line(old: str, new: str, code: str, line: i
     assert words in error.message
 
 
-@pytest.mark.parametrize("word", ["issuer", "identity", "identity_pattern"])
-def test_keyless_signers_are_not_verified_yet_and_it_is_said(word: str) -> None:
-    error = error_of(TEXT.replace("key: keys/ci.pub", f"{word}: https://example.org"))
-    assert isinstance(error, UnsupportedError)
-    assert (error.code, error.where) == ("trust.keyless", "trust.yaml:6")
-    assert f"a signer with {word}" in error.message
-
-
 @pytest.mark.parametrize(
     "text",
     ["[]", "hello", "version: 1\nsigners: 5\nrules: []", "signers: [x]\nversion: 1\nrules: []"],
@@ -177,7 +169,9 @@ def test_an_rsa_key_is_used_with_what_its_entry_says(tmp_path: Path) -> None:
     text = f"version: 1\nrules: []\nsigners:\n{signer}"
     for algorithm in RSA_ALGORITHMS:
         path.write_text(text.replace("ALGORITHM", f", algorithm: {algorithm}"))
-        assert load_trust(path).signers[0].key.algorithm == algorithm
+        key = load_trust(path).signers[0].key
+        assert key is not None
+        assert key.algorithm == algorithm
     for words in ("", ", algorithm: ecdsa-p256"):
         path.write_text(text.replace("ALGORITHM", words))
         with pytest.raises(KeyFileError) as caught:

@@ -25,7 +25,8 @@ from placet_attestations.sqlite_store import SqliteEvidenceStore
 from placet_attestations.statement import Subject
 from placet_attestations.store import EvidenceStore
 from placet_attestations.trust import TrustPolicy
-from placet_attestations.verify import VerifiedStatement, Verifier
+from placet_attestations.verifier import Verifier
+from placet_attestations.verify import VerifiedStatement
 from placet_engine.decision import Anchors, Decision, Judge
 from placet_engine.errors import PolicyError
 from placet_engine.evaluate import Decided, Evaluator, GateRequest

@@ -113,16 +113,13 @@ class Remote:
 
     def add(self, raw: bytes) -> Added:
         """Hand in one bundle, or a bare DSSE envelope. Raises what taking it in here raises."""
-        from placet_engine.intake import is_bare
-
         items = self._items(self._object(self.connection.post("/v1/attestations", raw, BUNDLE)))
         kinds = {"statement": str, "type": str, "signer": str, "entry": int, "new": bool}
         if len(items) != 1 or any(not isinstance(items[0].get(key), kind) for key, kind in kinds.items()):
             raise self._wrong("the answer does not say what was taken in")
         item = items[0]
         digest = self._digest(item["statement"])
-        # An envelope without a bundle gets one there, under the key that signed it.
-        if digest != Digest.of(raw) and not is_bare(raw):
+        if digest != Digest.of(raw):
             raise self._wrong("the answer is about another bundle")
         return Added(digest, item["type"], item["signer"], item["entry"], item["new"])
 

@@ -84,11 +84,11 @@ def trace(
 def _until(as_of: datetime | None, about: About, artifact: Digest) -> About:
     if as_of is None:
         return about
-    late = [item for item in about.arrived if item.since > as_of]
+    late = [item for item in about.arrived if item.logged > as_of]
     findings = [
         Finding(
             "evidence.future",
-            f"this statement arrived only at {format_time(item.since)}",
+            f"this statement arrived only at {format_time(item.logged)}",
             item.verified.digest,
             artifact,
             item.verified.type,
@@ -96,7 +96,7 @@ def _until(as_of: datetime | None, about: About, artifact: Digest) -> About:
         )
         for item in late
     ]
-    arrived = tuple(item for item in about.arrived if item.since <= as_of)
+    arrived = tuple(item for item in about.arrived if item.logged <= as_of)
     return replace(about, arrived=arrived, findings=(*about.findings, *findings))
 
 

@@ -28,10 +28,15 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """A verified statement with the proved time of its arrival."""
+    """A verified statement with the time that the log proves of its arrival."""
 
     verified: VerifiedStatement
-    since: datetime
+    logged: datetime
+
+    @property
+    def since(self) -> datetime:
+        """When the statement is proved to have existed: by whoever its root trusts, else by its arrival."""
+        return self.verified.existed(self.logged)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from placet_attestations.limits import DEFAULT_LIMITS, Limits
 from placet_attestations.predicate_types import is_known
 from placet_attestations.store import EvidenceStore
 from placet_attestations.trust import TrustPolicy
-from placet_attestations.verify import Verifier
+from placet_attestations.verifier import Verifier
 from placet_engine.lineage.model import Arrived, Finding
 from placet_engine.lineage.summaries import found, is_summary
 from placet_engine.log.log import DecisionLog
@@ -65,16 +65,16 @@ class EvidenceReader:
         )
 
     def _copies(self, arrived: Iterable[Arrived]) -> set[Digest]:
-        """The same statement by the same key counts once, as it came first.
+        """The same statement by the same signer counts once, as it came first.
 
         Anybody can wrap a signed statement anew (white space, the other spelling of an ECDSA signature). That must
         make it neither newer, nor unused, nor two.
         """
         # What `said` is a digest of, as it stands: it is compared for every decision, and need not be hashed.
-        same: defaultdict[tuple[bytes, bytes], list[Digest]] = defaultdict(list)
+        same: defaultdict[tuple[str, bytes], list[Digest]] = defaultdict(list)
         for item in arrived:
             verified = item.verified
-            same[verified.signer.key.der, verified.statement.raw].append(verified.digest)
+            same[verified.signer.id, verified.statement.raw].append(verified.digest)
         copies: set[Digest] = set()
         for digests in same.values():
             if len(digests) > 1:
@@ -108,12 +108,16 @@ class EvidenceReader:
         summary = is_summary(verified.statement)
         if not summary and not is_known(verified.statement.predicate_type):
             return Finding("predicate.unknown", f"no rule reads {verified.type}", *who)
-        since = self.log.evidence_time(digest)
-        if since is None:
+        logged = self.log.evidence_time(digest)
+        if logged is None:
             return Finding(
                 "evidence.unrecorded", "the log has no arrival of this statement: add it by  placet add", *who
             )
-        return found(verified, artifact, since, self.trust) if summary else Arrived(verified, since)
+        return (
+            found(verified, artifact, verified.existed(logged), self.trust)
+            if summary
+            else Arrived(verified, logged)
+        )
 
 
 def _copy(item: Arrived, artifact: Digest) -> Finding:

@@ -1,0 +1,195 @@
+"""Whose signature is it: trust.yaml's signers tried on one bundle, by key or by certificate.
+
+A hint saves time and never changes the answer. A certificate's names are read first, for they cost little, and
+believed last: when the root that the signer's entry names vouches for the certificate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from placet_attestations._x509 import Leaf
+from placet_attestations.envelope import Envelope
+from placet_attestations.errors import AttestationError, VerificationError
+from placet_attestations.limits import Limits
+from placet_attestations.pki_root import PkiRoot
+from placet_attestations.roots import LoadedRoot, Pki
+from placet_attestations.sigstore_bundle import CertificateMaterial, KeyMaterial, SigstoreBundle
+from placet_attestations.sigstore_verify import read_signer, verify_by_certificate, verify_by_key
+from placet_attestations.trust import CertificateSigner, SignerRecord, TrustPolicy
+from placet_attestations.trusted_root import TrustedRoot, Window
+from placet_attestations.verified_bundle import ProvedTime, VerifiedBundle, VerifiedCertificate
+
+_Root = TypeVar("_Root", bound=TrustedRoot | PkiRoot)
+
+# What a root says about bundles that another root may vouch for.
+_NOT_MINE = frozenset(
+    {"certificate.chain", "certificate.window", "log.unknown", "log.missing", "timestamp.unknown"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The signer of a bundle, and what its root proves."""
+
+    signer: SignerRecord
+    times: tuple[ProvedTime, ...] = ()
+    certificate: VerifiedCertificate | None = None
+    window: Window | None = None
+
+
+def find_signer(bundle: SigstoreBundle, envelope: Envelope, trust: TrustPolicy, limits: Limits) -> Found:
+    """The one signer of trust.yaml whose signature this is.
+
+    Raises VerificationError signature.unknown_key, signature.unknown_identity, signature.invalid,
+    trust.signer_ambiguous, root.*, and the codes of the steps in `sigstore_verify.py`.
+    """
+    if isinstance(bundle.material, CertificateMaterial):
+        return _by_certificate(bundle, trust, limits)
+    signer = _by_key(bundle.material, envelope, trust)
+    if signer.root is None:
+        return Found(signer)
+    key = signer.key
+    assert key is not None
+    proof = _under(
+        _usable(signer, trust),
+        TrustedRoot,
+        lambda root: verify_by_key(bundle, key, root, limits=limits),
+    )
+    return Found(signer, proof.times)
+
+
+def _by_key(material: KeyMaterial, envelope: Envelope, trust: TrustPolicy) -> SignerRecord:
+    message, signature = envelope.pae, envelope.signatures[0].sig
+    for candidate in _candidates(material.hint, trust):
+        if candidate.key is not None and candidate.key.verify(signature, message):
+            return candidate
+    hinted = trust.hinted(material.hint)
+    if hinted is not None:
+        raise VerificationError(
+            "signature.invalid",
+            f"the signature does not hold: the bundle names the key of {hinted.id}",
+            where="bundle",
+            hint="the content changed after it was signed, or another key signed it",
+        )
+    raise VerificationError(
+        "signature.unknown_key",
+        "no key of trust.yaml made this signature",
+        where="bundle",
+        hint="the signer must be listed in trust.yaml: `placet trust explain` shows who is",
+    )
+
+
+def _candidates(hint: str | None, trust: TrustPolicy) -> Iterator[SignerRecord]:
+    # All keys in the end, the named one first.
+    first = trust.hinted(hint)
+    if first is not None:
+        yield first
+    yield from (signer for signer in trust.signers if signer is not first)
+
+
+def _by_certificate(bundle: SigstoreBundle, trust: TrustPolicy, limits: Limits) -> Found:
+    leaf = read_signer(bundle)
+    named = [signer for signer in trust.signers if _differs(signer, leaf, trust) == ()]
+    if not named:
+        raise _unknown(leaf, trust)
+    proofs: dict[str, VerifiedBundle] = {}
+    errors: list[AttestationError] = []
+    for name in dict.fromkeys(str(signer.root) for signer in named):
+        try:
+            proofs[name] = _under(
+                _usable(next(signer for signer in named if signer.root == name), trust),
+                (TrustedRoot, PkiRoot),
+                lambda root: verify_by_certificate(bundle, leaf, root, limits=limits),
+            )
+        except AttestationError as error:
+            errors.append(error)
+    if not proofs:
+        raise _telling(errors)
+    signer = _one([signer for signer in named if signer.root in proofs], leaf)
+    proof = proofs[str(signer.root)]
+    assert isinstance(proof.signer, VerifiedCertificate)
+    return Found(signer, proof.times, proof.signer, proof.window)
+
+
+def _differs(signer: SignerRecord, leaf: Leaf, trust: TrustPolicy) -> tuple[str, ...] | None:
+    """What of the certificate is not as this signer's must be; None for signers by key."""
+    if signer.certificate is None:
+        return None
+    root = trust.root(str(signer.root))
+    own = root is not None and isinstance(root.source, Pki)
+    # An own authority may write any issuer into its certificates: it is the issuer itself.
+    return signer.certificate.differs("" if own else leaf.issuer, leaf.identity, {} if own else leaf.claims)
+
+
+def _one(signers: list[SignerRecord], leaf: Leaf) -> SignerRecord:
+    exact = [signer for signer in signers if signer.certificate is not None and signer.certificate.exact]
+    chosen = exact or signers
+    if len(chosen) > 1:
+        raise VerificationError(
+            "trust.signer_ambiguous",
+            f"{leaf.identity[:200]!a} is more than one signer: "
+            f"{' and '.join(f'{signer.id} ({signer.where})' for signer in chosen)}",
+            where="trust.yaml",
+            hint="let one entry name it exactly, or narrow the patterns",
+        )
+    return chosen[0]
+
+
+def _usable(signer: SignerRecord, trust: TrustPolicy) -> LoadedRoot:
+    root = trust.root(str(signer.root))
+    assert root is not None  # trust.yaml is refused when it names a root that is not there
+    if not root.roots:
+        problem = root.problem
+        assert problem is not None  # nothing is in use, and somebody knows why
+        raise VerificationError(
+            problem.code,
+            f"nothing can be verified under the root {root.id}: {problem.message}",
+            where=f"root {root.id}",
+            hint=problem.hint,
+        )
+    return root
+
+
+def _under(
+    loaded: LoadedRoot,
+    kinds: type[_Root] | tuple[type[_Root], ...],
+    check: Callable[[_Root], VerifiedBundle],
+) -> VerifiedBundle:
+    """What the first of the roots in the file says that can vouch for it."""
+    errors: list[AttestationError] = []
+    for root in loaded.roots:
+        if isinstance(root, kinds):
+            try:
+                return check(root)
+            except AttestationError as error:
+                errors.append(error)
+    raise _telling(errors)
+
+
+def _telling(errors: list[AttestationError]) -> AttestationError:
+    """The error of the root that got furthest: the first that is not about being another's."""
+    return next((error for error in errors if error.code not in _NOT_MINE), errors[0])
+
+
+def _unknown(leaf: Leaf, trust: TrustPolicy) -> VerificationError:
+    near = _nearest(leaf, trust)
+    return VerificationError(
+        "signature.unknown_identity",
+        f"no signer of trust.yaml is {leaf.identity[:200]!a}"
+        + (f" of {leaf.issuer[:200]!a}" if leaf.issuer else "")
+        + ("" if near is None else f"; nearest is {near}"),
+        where="bundle",
+        hint="the signer must be listed in trust.yaml: `placet trust explain` shows who is",
+    )
+
+
+def _nearest(leaf: Leaf, trust: TrustPolicy) -> str | None:
+    found = [(differs, signer) for signer in trust.signers if (differs := _differs(signer, leaf, trust))]
+    if not found:
+        return None
+    differs, signer = min(found, key=lambda pair: len(pair[0]))
+    assert isinstance(signer.certificate, CertificateSigner)
+    return f"{signer.where} ({signer.id}), but the {', and the '.join(differs)}"
