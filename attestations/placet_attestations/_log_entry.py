@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from placet_attestations._protojson import Members, malformed
@@ -57,6 +58,15 @@ class LogEntry:
         return document
 
 
+def read_entries(listed: Sequence[JsonValue], name: str, limits: Limits) -> tuple[LogEntry, ...]:
+    """Read the entries that the member `name` lists."""
+    if len(listed) > limits.max_log_entries:
+        raise malformed(
+            "entries", f"{name} holds {len(listed)} log entries, the limit is {limits.max_log_entries}"
+        )
+    return tuple(read_entry(item, limits) for item in listed)
+
+
 def read_entry(value: JsonValue, limits: Limits) -> LogEntry:
     """Read an entry; it must bring its inclusion proof with a checkpoint, for nobody asks the log."""
     members = Members.of(value, "a log entry")
@@ -100,10 +110,16 @@ def _proof(value: JsonValue, limits: Limits) -> InclusionProof:
     text = noted.text("envelope")
     noted.done()
     if len(listed) > limits.max_proof_hashes:
-        raise malformed("proof", f"{len(listed)} hashes, the limit is {limits.max_proof_hashes}")
+        raise malformed(
+            "proof", f"inclusionProof holds {len(listed)} hashes, the limit is {limits.max_proof_hashes}"
+        )
     hashes = tuple(_hash(item) for item in listed)
-    if not 0 < len(text) <= limits.max_checkpoint_bytes:
-        raise malformed("proof", f"an inclusion proof with a checkpoint of {len(text):,} characters")
+    if not 0 < len(text.encode()) <= limits.max_checkpoint_bytes:
+        raise malformed(
+            "proof",
+            f"checkpoint of inclusionProof, {len(text):,} characters, the limit is "
+            f"{limits.max_checkpoint_bytes:,} bytes",
+        )
     if index >= size or len(root) != 32 or any(len(item) != 32 for item in hashes):
         raise malformed(
             "proof", "an inclusion proof with an index beyond its tree, or hashes not of 32 bytes"

@@ -17,14 +17,16 @@ _MAX_INT64: Final = 2**63 - 1
 class Members:
     """The members of one object, each to be taken once; `done` refuses what is left."""
 
+    __slots__ = ("_left", "_what")
+
     def __init__(self, values: Mapping[str, JsonValue], what: str) -> None:
-        self._left = {key: value for key, value in values.items() if value is not None}
+        self._left = dict(values)
         self._what = what
 
     @classmethod
     def of(cls, value: JsonValue, what: str) -> Self:
         """The members of a value that must be an object: MalformedError bundle.shape."""
-        if not isinstance(value, Mapping):
+        if not isinstance(value, dict):
             raise malformed("shape", f"{what} must be an object")
         return cls(value, what)
 
@@ -34,7 +36,9 @@ class Members:
 
     def text(self, name: str) -> str:
         """A string, `""` when it is absent."""
-        value = self._left.pop(name, "")
+        value = self._left.pop(name, None)
+        if value is None:
+            return ""
         if not isinstance(value, str):
             raise malformed("shape", f"{name} of {self._what} is not a string")
         return value
@@ -45,7 +49,9 @@ class Members:
 
     def number(self, name: str) -> int:
         """A non-negative int64, as a decimal string or a number; 0 when it is absent."""
-        value = self._left.pop(name, 0)
+        value = self._left.pop(name, None)
+        if value is None:
+            return 0
         if isinstance(value, str) and _NUMBER.fullmatch(value):
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MAX_INT64:
@@ -54,15 +60,18 @@ class Members:
 
     def items(self, name: str) -> Sequence[JsonValue]:
         """A list, empty when it is absent."""
-        value = self._left.pop(name, ())
-        if isinstance(value, str) or not isinstance(value, Sequence):
+        value = self._left.pop(name, None)
+        if value is None:
+            return ()
+        if not isinstance(value, list):
             raise malformed("shape", f"{name} of {self._what} is not a list")
         return value
 
     def done(self) -> None:
         """Refuse whatever nobody took: UnsupportedError bundle.unsupported."""
-        if self._left:
-            raise unsupported(f"{self._what} with a member {min(self._left)[:60]!a}")
+        left = [name for name, value in self._left.items() if value is not None] if self._left else ()
+        if left:
+            raise unsupported(f"{self._what} with a member {min(left)[:60]!a}")
 
 
 def decode(text: str, what: str) -> bytes:

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Final, Self
 
 from placet_attestations.errors import MalformedError, UnsupportedError, VerificationError
 from placet_attestations.keys import PublicKey
+from placet_attestations.limits import DEFAULT_LIMITS, Limits
 from placet_attestations.strictjson import JsonObject, JsonValue
+
+_FROM_URL_SAFE: Final = bytes.maketrans(b"-_", b"+/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,20 +38,26 @@ class Envelope:
     signatures: tuple[Signature, ...]
 
     @classmethod
-    def from_json(cls, value: JsonValue) -> Self:
-        """Read the JSON form (protocol.md, envelope.md); unknown members are ignored, as the spec asks.
+    def from_json(cls, value: JsonValue, limits: Limits = DEFAULT_LIMITS) -> Self:
+        """Read the JSON form (protocol.md, envelope.md) as `strictjson.loads` gives it; unknown members are
+        ignored, as the spec asks.
 
-        Raises MalformedError dsse.shape, dsse.base64, dsse.no_signature.
+        Raises MalformedError dsse.shape, dsse.base64, dsse.no_signature, dsse.too_many_signatures.
         """
-        if not isinstance(value, Mapping):
+        if not isinstance(value, dict):
             raise _malformed("shape", "an envelope is an object")
         signatures = value.get("signatures")
         if not isinstance(signatures, list) or not signatures:
             raise _malformed("no_signature", "an envelope has at least one signature")
+        if len(signatures) > limits.max_envelope_signatures:
+            raise _malformed(
+                "too_many_signatures",
+                f"signatures holds {len(signatures):,}, the limit is {limits.max_envelope_signatures}",
+            )
         return cls(
             _text(value, "payloadType"),
             decode_base64(_text(value, "payload"), "payload"),
-            tuple(_signature(item, index) for index, item in enumerate(signatures)),
+            tuple([_signature(item, index) for index, item in enumerate(signatures)]),
         )
 
     def to_json(self) -> JsonObject:
@@ -122,23 +131,29 @@ def decode_base64(text: str, what: str) -> bytes:
     """Decode padded base64 of either alphabet, one spelling for each value; raises MalformedError
     dsse.base64.
 
-    Encoding again and comparing refuses what decoders let through: foreign characters, mixed alphabets, stray
-    bits.
+    Encoding again and comparing refuses what decoders let through: foreign characters, stray bits.
     """
     try:
-        encoded = text.encode("ascii")
-        url_safe = b"-" in encoded or b"_" in encoded
-        data = base64.urlsafe_b64decode(encoded) if url_safe else base64.b64decode(encoded)
-        again = base64.urlsafe_b64encode(data) if url_safe else base64.b64encode(data)
-    except (UnicodeEncodeError, binascii.Error) as error:
-        raise _malformed("base64", f"{what} is not base64") from error
-    if again != encoded:
-        raise _malformed("base64", f"{what} is not base64 in its one padded spelling")
+        return _exactly(text.encode("ascii"))
+    except (UnicodeEncodeError, binascii.Error):
+        # Perhaps in the other alphabet, and then wholly so.
+        if ("-" not in text and "_" not in text) or "+" in text or "/" in text:
+            raise _malformed("base64", f"{what} is not base64 in its one padded spelling") from None
+    try:
+        return _exactly(text.encode("ascii").translate(_FROM_URL_SAFE))
+    except (UnicodeEncodeError, binascii.Error):
+        raise _malformed("base64", f"{what} is not base64 in its one padded spelling") from None
+
+
+def _exactly(encoded: bytes) -> bytes:
+    data = binascii.a2b_base64(encoded, strict_mode=True)
+    if binascii.b2a_base64(data, newline=False) != encoded:
+        raise binascii.Error("stray bits")
     return data
 
 
 def _signature(value: JsonValue, index: int) -> Signature:
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         raise _malformed("shape", f"signature {index} is not an object")
     keyid = value.get("keyid")
     if keyid is not None and not isinstance(keyid, str):

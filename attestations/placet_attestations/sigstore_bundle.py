@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from placet_attestations import strictjson
-from placet_attestations._log_entry import LogEntry, read_entry
+from placet_attestations._log_entry import LogEntry, read_entries
 from placet_attestations._protojson import Members, malformed, unsupported
 from placet_attestations.digests import Digest
 from placet_attestations.envelope import Envelope
@@ -54,7 +54,9 @@ Material: TypeAlias = CertificateMaterial | KeyMaterial
 
 @dataclass(frozen=True, slots=True)
 class SigstoreBundle:
-    """A parsed bundle, not verified. `digest` is of `raw`, the bytes that came; `version` is `0.1` to `0.3`."""
+    """A parsed bundle, not verified. `digest` is of `raw`, the bytes that came; `version` is `0.1` to `0.3`, or
+    the other form that it came in (`reading.py`).
+    """
 
     raw: bytes = field(repr=False)
     digest: Digest
@@ -82,6 +84,11 @@ def parse_sigstore_bundle(raw: bytes, limits: Limits = DEFAULT_LIMITS) -> Sigsto
     document = strictjson.loads(
         raw, max_bytes=limits.max_bundle_bytes, max_depth=limits.max_json_depth, where="bundle"
     )
+    return read_sigstore_bundle(raw, document, limits)
+
+
+def read_sigstore_bundle(raw: bytes, document: JsonValue, limits: Limits) -> SigstoreBundle:
+    """The same from what `strictjson.loads` made of `raw`."""
     members = Members.of(document, "the bundle")
     version = _version(members.take("mediaType"))
     material = Members.of(members.take("verificationMaterial"), "verificationMaterial")
@@ -115,9 +122,12 @@ def _content(members: Members, limits: Limits) -> Content:
         raise malformed("content", "a bundle has exactly one of dsseEnvelope and messageSignature")
     if message is not None:
         return _message(Members.of(message, "messageSignature"))
-    parsed = Envelope.from_json(envelope)
+    parsed = Envelope.from_json(envelope, limits)
     if len(parsed.signatures) > limits.max_signatures:
-        raise malformed("signatures", f"{len(parsed.signatures)} signatures, a bundle has exactly one")
+        raise malformed(
+            "signatures",
+            f"signatures of dsseEnvelope holds {len(parsed.signatures)}, a bundle has exactly one",
+        )
     if not parsed.signatures[0].sig:
         raise malformed("signatures", "the signature is empty")
     return parsed
@@ -142,8 +152,9 @@ def _message(members: Members) -> MessageSignature:
 
 
 def _signer(material: Members, version: str, limits: Limits) -> Material:
-    key, chain, one = (material.take(name) for name in ("publicKey", "x509CertificateChain", "certificate"))
-    if sum(item is not None for item in (key, chain, one)) != 1:
+    key, chain = material.take("publicKey"), material.take("x509CertificateChain")
+    one = material.take("certificate")
+    if (key is not None) + (chain is not None) + (one is not None) != 1:
         raise malformed(
             "material", "a bundle has exactly one of publicKey, x509CertificateChain, certificate"
         )
@@ -157,7 +168,10 @@ def _signer(material: Members, version: str, limits: Limits) -> Material:
     listed = members.items("certificates")
     members.done()
     if not 0 < len(listed) <= limits.max_certificates:
-        raise malformed("certificate", f"a chain of {len(listed)} certificates")
+        raise malformed(
+            "certificate",
+            f"x509CertificateChain holds {len(listed)} certificates, the limit is {limits.max_certificates}",
+        )
     leaf, *others = (_certificate(item, limits) for item in listed)
     return CertificateMaterial(leaf, tuple(others))
 
@@ -175,16 +189,22 @@ def _certificate(value: JsonValue, limits: Limits) -> bytes:
     members = Members.of(value, "a certificate")
     data = members.bytes("rawBytes")
     members.done()
+    return check_certificate(data, "rawBytes", limits)
+
+
+def check_certificate(data: bytes, name: str, limits: Limits) -> bytes:
+    """A certificate's bytes if there are any and not too many; `name` is the member that they came in."""
     if not 0 < len(data) <= limits.max_certificate_bytes:
-        raise malformed("certificate", f"a certificate of {len(data):,} bytes")
+        raise malformed(
+            "certificate",
+            f"{name}, a certificate of {len(data):,} bytes, the limit is {limits.max_certificate_bytes:,}",
+        )
     return data
 
 
 def _entries(material: Members, limits: Limits) -> tuple[LogEntry, ...]:
     listed = material.items("tlogEntries")
-    if len(listed) > limits.max_log_entries:
-        raise malformed("entries", f"{len(listed)} log entries, the limit is {limits.max_log_entries}")
-    return tuple(read_entry(item, limits) for item in listed)
+    return read_entries(listed, "tlogEntries", limits) if listed else ()
 
 
 def _timestamps(material: Members, limits: Limits) -> tuple[bytes, ...]:
@@ -195,7 +215,10 @@ def _timestamps(material: Members, limits: Limits) -> tuple[bytes, ...]:
     listed: Sequence[JsonValue] = members.items("rfc3161Timestamps")
     members.done()
     if len(listed) > limits.max_timestamps:
-        raise malformed("timestamps", f"{len(listed)} time stamps, the limit is {limits.max_timestamps}")
+        raise malformed(
+            "timestamps",
+            f"rfc3161Timestamps holds {len(listed)} time stamps, the limit is {limits.max_timestamps}",
+        )
     tokens = tuple(_timestamp(item, limits) for item in listed)
     if len(set(tokens)) != len(tokens):
         raise malformed("timestamps", "a time stamp stands there twice")
@@ -207,5 +230,8 @@ def _timestamp(value: JsonValue, limits: Limits) -> bytes:
     token = members.bytes("signedTimestamp")
     members.done()
     if not 0 < len(token) <= limits.max_timestamp_bytes:
-        raise malformed("timestamps", f"a time stamp of {len(token):,} bytes")
+        raise malformed(
+            "timestamps",
+            f"signedTimestamp, a time stamp of {len(token):,} bytes, the limit is {limits.max_timestamp_bytes:,}",
+        )
     return token

@@ -56,7 +56,7 @@ def loads(data: bytes, *, max_bytes: int, max_depth: int = 64, where: str = "") 
     if _depth_exceeds(data, max_depth):
         raise _malformed("too_deep", f"nested deeper than {max_depth} levels", where)
     try:
-        value = _DECODER.decode(text)
+        value = _decode(text)
     except _RefusedError as error:
         code, message = error.args
         raise _malformed(code, message, where) from error
@@ -65,7 +65,7 @@ def loads(data: bytes, *, max_bytes: int, max_depth: int = 64, where: str = "") 
         raise _malformed("syntax", message, where) from error
     except RecursionError as error:  # the caller stood near the recursion limit already
         raise _malformed("too_deep", "nested too deeply to be read here", where) from error
-    if _SURROGATE_ESCAPE.search(data):
+    if b"\\" in data and _SURROGATE_ESCAPE.search(data):
         _refuse_lone_surrogates(value, where)
     return cast(JsonValue, value)
 
@@ -88,12 +88,22 @@ def dumps(value: JsonValue) -> bytes:
         raise _malformed("too_deep", "nested too deeply to be written", "") from error
 
 
+def _decode(text: str) -> Any:
+    # What most documents are: an object with no white space around it, which `decode` would search for.
+    if text.startswith("{"):
+        value, end = _DECODER.raw_decode(text)
+        if end == len(text):
+            return value
+    return _DECODER.decode(text)
+
+
 def _depth_exceeds(data: bytes, max_depth: int) -> bool:
     """Whether brackets outside strings nest deeper than `max_depth`.
 
     Up to the first syntax error, where the scanner stops, this sees strings and brackets as the scanner does.
     """
-    if data.count(b"[") + data.count(b"{") <= max_depth:
+    # Replacing looks for the one byte with memchr and `count` does not: a third of the time.
+    if 2 * len(data) - len(data.replace(b"[", b"")) - len(data.replace(b"{", b"")) <= max_depth:
         return False
     if b"\\" in data:
         data = _ESCAPE.sub(b"", data)

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from placet_attestations.digests import Digest
 from placet_attestations.errors import MalformedError, UnsupportedError
 from placet_attestations.limits import Limits
-from placet_attestations.statement import STATEMENT_TYPE, Statement, Subject
+from placet_attestations.predicate_types import PREDICATE_TYPES
+from placet_attestations.predicates import validate
+from placet_attestations.statement import STATEMENT_TYPE, OtherSubject, Statement, Subject
 from tests.builders import a_digest, a_statement, a_subject
 
 HEX = "5" * 64
@@ -68,15 +70,15 @@ def test_two_subjects_without_a_name_are_two_artifacts() -> None:
     [
         ({"_type": ...}, "statement.shape"),
         ({"_type": 1}, "statement.shape"),
-        ({"_type": "https://in-toto.io/Statement/v0.1"}, "statement.type"),
+        ({"_type": "https://in-toto.io/Statement/v0.2"}, "statement.type"),
         ({"predicateType": ...}, "statement.predicate_type"),
         ({"predicateType": ""}, "statement.predicate_type"),
         ({"predicateType": "training"}, "statement.predicate_type"),
         ({"predicateType": "https://example.org/a b"}, "statement.predicate_type"),
         ({"predicateType": "https://example.org/\u202e"}, "statement.predicate_type"),
-        ({"predicate": ...}, "statement.predicate"),
-        ({"predicate": None}, "statement.predicate"),
         ({"predicate": [1]}, "statement.predicate"),
+        ({"predicate": False}, "statement.predicate"),
+        ({"predicate": ""}, "statement.predicate"),
         ({"subject": ...}, "statement.no_subject"),
         ({"subject": []}, "statement.no_subject"),
         ({"subject": {"digest": {"sha256": HEX}}}, "statement.no_subject"),
@@ -84,7 +86,9 @@ def test_two_subjects_without_a_name_are_two_artifacts() -> None:
         ({"subject": [{"name": 1, "digest": {"sha256": HEX}}]}, "statement.subject"),
         ({"subject": [{"name": "a"}]}, "statement.subject"),
         ({"subject": [{"name": "a", "digest": HEX}]}, "statement.subject"),
-        ({"subject": [{"name": "a", "digest": {"sha512": HEX * 2}}]}, "statement.subject"),
+        ({"subject": [{"name": "a", "digest": {}}]}, "statement.subject"),
+        ({"subject": [{"name": "a", "digest": {"sha512": 7}}]}, "statement.subject"),
+        ({"subject": [{"name": "a", "digest": {"sha256": None, "sha512": HEX}}]}, "statement.subject"),
         ({"subject": [{"name": "a", "digest": {"sha256": HEX, "x": 1}}]}, "statement.subject"),
         ({"subject": [{"digest": {"sha256": HEX}, "annotations": []}]}, "statement.subject"),
         ({"subject": [{"digest": {"sha256": 5}}]}, "statement.subject"),
@@ -97,6 +101,40 @@ def test_two_subjects_without_a_name_are_two_artifacts() -> None:
 )
 def test_a_statement_that_is_not_one_is_refused(changes: dict[str, Any], code: str) -> None:
     assert code_of(document(**changes)) == code
+
+
+def test_version_01_is_read_alike() -> None:
+    statement = Statement.parse(document(_type="https://in-toto.io/Statement/v0.1"))
+    assert statement.subjects == (Subject("a", Digest.from_hex(HEX)),)
+
+
+@pytest.mark.parametrize("predicate", [..., None])
+def test_no_predicate_is_an_empty_one(predicate: Any) -> None:
+    assert Statement.parse(document(predicate=predicate)).predicate == {}
+
+
+@pytest.mark.parametrize("kind", sorted(PREDICATE_TYPES))
+def test_no_type_that_is_known_here_may_be_empty(kind: str) -> None:
+    # Otherwise a statement that says nothing would pass for one of its type.
+    with pytest.raises(MalformedError):
+        validate(Statement.parse(document(predicateType=PREDICATE_TYPES[kind], predicate=None)))
+
+
+def test_subjects_without_sha256_are_kept_apart() -> None:
+    npm = {"name": "pkg:npm/x@1.0.0", "digest": {"sha512": "ab" * 64}}
+    commit = {"uri": "pkg:github/acme/x@v1", "digest": {"sha1": "43" * 20, "gitCommit": "43" * 20}}
+    both = {"name": "a", "digest": {"sha256": HEX, "sha512": "ab" * 64}}
+    statement = Statement.parse(document(subject=[npm, both, commit]))
+    assert statement.subjects == (Subject("a", Digest.from_hex(HEX)),)
+    assert statement.others == (
+        OtherSubject("pkg:npm/x@1.0.0", {"sha512": "ab" * 64}),
+        OtherSubject("", {"sha1": "43" * 20, "gitCommit": "43" * 20}),
+    )
+    alone = Statement.parse(document(subject=[npm]))
+    assert (alone.subjects, len(alone.others)) == ((), 1)
+    assert (
+        code_of(document(subject=[npm, both, {**both, "name": npm["name"]}])) == "statement.subject_duplicate"
+    )
 
 
 def test_two_subjects_of_one_name_are_refused_and_both_are_named() -> None:

@@ -204,6 +204,19 @@ class Sigstore:
         )
 
 
+def pep740(bundle: Mapping[str, Any]) -> dict[str, Any]:
+    """The attestation object that Python packaging makes of a v0.3 bundle."""
+    material, envelope = bundle["verificationMaterial"], bundle["dsseEnvelope"]
+    return {
+        "version": 1,
+        "verification_material": {
+            "certificate": material["certificate"]["rawBytes"],
+            "transparency_entries": material["tlogEntries"],
+        },
+        "envelope": {"statement": envelope["payload"], "signature": envelope["signatures"][0]["sig"]},
+    }
+
+
 def authority(name: str, key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
     """A self-signed certificate authority, valid around NOW for years."""
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
