@@ -19,20 +19,17 @@ from typing import Final
 from placet_attestations import strictjson
 from placet_attestations._log_entry import LogEntry
 from placet_attestations._protojson import Members, decode
+from placet_attestations._schemes import Scheme
 from placet_attestations.digests import Digest
 from placet_attestations.envelope import Envelope
 from placet_attestations.errors import AttestationError, UnsupportedError, VerificationError
-from placet_attestations.keys import Algorithm
 from placet_attestations.limits import DEFAULT_LIMITS, Limits
 
 _PEM: Final = re.compile(
     r"-----BEGIN (CERTIFICATE|PUBLIC KEY)-----\n((?:[A-Za-z0-9+/=]+\n)+)-----END \1-----\n?"
 )
-# keyDetails of protobuf-specs, and the hash that Rekor v2 puts into a hashedrekord of such a key.
-_DETAILS: Final[Mapping[str, tuple[str, str, str]]] = {
-    "ecdsa-p256": ("PKIX_ECDSA_P256_SHA_256", "SHA2_256", "sha256"),
-    "ecdsa-p384": ("PKIX_ECDSA_P384_SHA_384", "SHA2_384", "sha384"),
-}
+# The hashes that Rekor v2 puts into a hashedrekord: which one follows from the key (rekor-tiles, CLIENTS.md).
+_HASHES: Final[Mapping[str, str]] = {"sha256": "SHA2_256", "sha384": "SHA2_384"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +40,7 @@ class Signed:
     content: Envelope | Digest
     verifier: bytes = field(repr=False)  # DER of the certificate, or of the SubjectPublicKeyInfo
     is_certificate: bool
-    algorithm: Algorithm
+    scheme: Scheme
 
 
 def check_body(entry: LogEntry, signed: Signed, limits: Limits = DEFAULT_LIMITS) -> None:
@@ -91,10 +88,11 @@ def _hashedrekord_1(spec: Members, signed: Signed) -> None:
 
 
 def _hashedrekord_2(spec: Members, signed: Signed) -> None:
-    details = _DETAILS.get(signed.algorithm)
-    if details is None:
+    # Rekor v2 records neither pure Ed25519 nor odd sizes of RSA (its algorithmregistry).
+    key_details, name = signed.scheme.details, signed.scheme.hash
+    hash_name = _HASHES.get(name)
+    if not key_details or hash_name is None:
         raise _other("key's algorithm")
-    key_details, hash_name, name = details
     record = _object(spec, "hashedRekordV002")
     data, signature = _object(record, "data"), _object(record, "signature")
     record.done()

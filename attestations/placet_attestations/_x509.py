@@ -90,21 +90,13 @@ def read_leaf(der: bytes) -> Leaf:
     UnsupportedError certificate.key; VerificationError certificate.profile: not for digital signatures, a CA,
     or not exactly one identity and at most one issuer.
     """
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
     certificate = read_certificate(der)
     with _translated():
         code_signing = _check_profile(certificate)
         kind, identity, names = _name(certificate)
         extensions = _fulcio(certificate)
         issuer = _issuer(extensions)
-        spki = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    try:
-        key = PublicKey.from_der(spki)
-    except KeyFileError as error:
-        raise UnsupportedError(
-            "certificate.key", error.message, where="certificate", hint="sign with an ECDSA P-256 key"
-        ) from error
+    key = _key(certificate)
     if not identity:
         raise _profile("its name is empty")
     return Leaf(
@@ -164,6 +156,29 @@ def _policy(anchors: tuple[bytes, ...]) -> PolicyBuilder:
     ee = ExtensionPolicy.webpki_defaults_ee().may_be_present(ExtendedKeyUsage, Criticality.NON_CRITICAL, None)
     store = Store([read_certificate(der) for der in anchors])
     return PolicyBuilder().store(store).extension_policies(ca_policy=ca, ee_policy=ee)
+
+
+def _key(certificate: x509.Certificate) -> PublicKey:
+    """The key, for what keys of certificates are used with: of RSA, PKCS #1 v1.5."""
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    try:
+        with foreign(_unreadable_key):
+            public = certificate.public_key()
+            spki = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        return PublicKey.from_der(spki, "rsa-pkcs1-sha256" if isinstance(public, RSAPublicKey) else None)
+    except KeyFileError as error:
+        raise _unreadable_key(error.message) from error
+
+
+def _unreadable_key(why: str) -> UnsupportedError:
+    return UnsupportedError(
+        "certificate.key",
+        f"the certificate's key is not used here: {why}",
+        where="certificate",
+        hint="keys of signers are ECDSA P-256 or P-384, Ed25519, or RSA of 2048 to 8192 bits",
+    )
 
 
 def _check_profile(certificate: x509.Certificate) -> bool:

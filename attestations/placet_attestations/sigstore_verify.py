@@ -25,10 +25,11 @@ from typing import Final
 
 from placet_attestations import certificates, strictjson
 from placet_attestations._log_body import Signed, check_body
+from placet_attestations._schemes import check_digest, check_message
 from placet_attestations._x509 import Leaf, check_fulcio, is_self_issued, issuers, read_leaf
 from placet_attestations.digests import Digest, hash_file
 from placet_attestations.envelope import Envelope, check_payload_type
-from placet_attestations.errors import KeyFileError, MalformedError, UnsupportedError, VerificationError
+from placet_attestations.errors import MalformedError, UnsupportedError, VerificationError
 from placet_attestations.identities import CertificateIdentity
 from placet_attestations.keys import PublicKey
 from placet_attestations.limits import DEFAULT_LIMITS, Limits
@@ -177,26 +178,21 @@ def _check_signature(
     over: Envelope | Digest
     if isinstance(content, Envelope):
         check_payload_type(content, (PAYLOAD_TYPE,))
-        good, over = key.verify(bundle.signature, content.pae), content
+        scheme = check_message(key, bundle.signature, content.pae, of_certificate=leaf is not None)
+        over = content
     else:
         if artifact is None:
             raise _refused("artifact.missing", "the bundle signs a file, and no file was named")
         if content.sha256 is not None and content.sha256 != artifact.hex:
             raise _refused("artifact.mismatch", "the bundle is about a file with another digest")
-        good, over = _verify_digest(key, bundle.signature, artifact), artifact
-    if not good:
+        scheme = check_digest(
+            key, bundle.signature, bytes.fromhex(artifact.hex), of_certificate=leaf is not None
+        )
+        over = artifact
+    if scheme is None:
         raise _refused("signature.invalid", "the signature does not hold")
     verifier, is_certificate = (key.der, False) if leaf is None else (leaf.der, True)
-    return Signed(bundle.signature, over, verifier, is_certificate, key.algorithm)
-
-
-def _verify_digest(key: PublicKey, signature: bytes, artifact: Digest) -> bool:
-    try:
-        return key.verify_digest(signature, bytes.fromhex(artifact.hex))
-    except KeyFileError as error:
-        raise UnsupportedError(
-            "signature.unsupported", error.message, where="bundle", hint="sign the file with ECDSA P-256"
-        ) from error
+    return Signed(bundle.signature, over, verifier, is_certificate, scheme)
 
 
 def _times(bundle: SigstoreBundle, root: TrustedRoot) -> tuple[ProvedTime, ...]:

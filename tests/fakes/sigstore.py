@@ -11,11 +11,11 @@ from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeAlias
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
@@ -32,11 +32,14 @@ _SHA256 = ec.ECDSA(hashes.SHA256())
 _FULCIO = "1.3.6.1.4.1.57264.1"
 
 
+SigningKey: TypeAlias = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey
+
+
 def text(data: bytes) -> str:
     return b64encode(data).decode()
 
 
-def spki(key: ec.EllipticCurvePrivateKey) -> bytes:
+def spki(key: SigningKey) -> bytes:
     return key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
@@ -44,11 +47,21 @@ def new_key() -> ec.EllipticCurvePrivateKey:
     return ec.generate_private_key(ec.SECP256R1())
 
 
+def signed(key: SigningKey, message: bytes, hash_: hashes.HashAlgorithm | None = None) -> bytes:
+    """A signature as Sigstore's clients make them, or by another hash."""
+    if isinstance(key, ed25519.Ed25519PrivateKey):
+        return key.sign(message)
+    if isinstance(key, rsa.RSAPrivateKey):
+        return key.sign(message, padding.PKCS1v15(), hash_ or hashes.SHA256())
+    usual = hashes.SHA384() if key.curve.name == "secp384r1" else hashes.SHA256()
+    return key.sign(message, ec.ECDSA(hash_ or usual))
+
+
 @dataclass(frozen=True, slots=True)
 class Leaf:
     """A signer: the key, and the certificate that names it."""
 
-    key: ec.EllipticCurvePrivateKey
+    key: SigningKey
     certificate: x509.Certificate
 
     @property
@@ -95,7 +108,7 @@ class Sigstore:
         logged: bool = True,
         is_ca: bool = False,
         usage: x509.ObjectIdentifier = ExtendedKeyUsageOID.CODE_SIGNING,
-        key: ec.EllipticCurvePrivateKey | None = None,
+        key: SigningKey | None = None,
     ) -> Leaf:
         """A certificate for ten minutes from NOW, as Fulcio makes them."""
         key = key or new_key()
@@ -119,9 +132,15 @@ class Sigstore:
             builder = builder.add_extension(self._sct(builder), critical=False)
         return Leaf(key, builder.sign(self.ca_key, hashes.SHA256()))
 
-    def sign(self, leaf: Leaf, payload: bytes, instant: datetime = NOW) -> dict[str, Any]:
+    def sign(
+        self,
+        leaf: Leaf,
+        payload: bytes,
+        instant: datetime = NOW,
+        hash_: hashes.HashAlgorithm | None = None,
+    ) -> dict[str, Any]:
         """A v0.3 bundle over a statement with a dsse/0.0.1 entry, its time in the log."""
-        signature = leaf.key.sign(pae(PAYLOAD_TYPE, payload), _SHA256)
+        signature = signed(leaf.key, pae(PAYLOAD_TYPE, payload), hash_)
         body = {
             "apiVersion": "0.0.1",
             "kind": "dsse",
@@ -182,9 +201,9 @@ class Sigstore:
         tbs = builder.sign(self.ca_key, hashes.SHA256()).tbs_certificate_bytes
         instant = int(NOW.timestamp() * 1000).to_bytes(8, "big")
         entry = hashlib.sha256(spki(self.ca_key)).digest() + len(tbs).to_bytes(3, "big") + tbs
-        signed = self.ct_key.sign(b"\0\0" + instant + b"\0\1" + entry + b"\0\0", _SHA256)
+        word = self.ct_key.sign(b"\0\0" + instant + b"\0\1" + entry + b"\0\0", _SHA256)
         log_id = hashlib.sha256(spki(self.ct_key)).digest()
-        sct = b"\0" + log_id + instant + b"\0\0" + b"\4\3" + len(signed).to_bytes(2, "big") + signed
+        sct = b"\0" + log_id + instant + b"\0\0" + b"\4\3" + len(word).to_bytes(2, "big") + word
         listed = len(sct).to_bytes(2, "big") + sct
         value = octets(len(listed).to_bytes(2, "big") + listed)
         return x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.11129.2.4.2"), value)
@@ -230,7 +249,7 @@ def authority(name: str, key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, start: datetime, end: datetime
+    subject: x509.Name, issuer: x509.Name, key: SigningKey, start: datetime, end: datetime
 ) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()
