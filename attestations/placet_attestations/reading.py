@@ -17,10 +17,11 @@ from placet_attestations import strictjson
 from placet_attestations._protojson import malformed
 from placet_attestations.digests import Digest
 from placet_attestations.envelope import Envelope
-from placet_attestations.errors import MalformedError
+from placet_attestations.errors import MalformedError, UnsupportedError
 from placet_attestations.limits import DEFAULT_LIMITS, Limits
 from placet_attestations.pep740 import read_attestation
 from placet_attestations.sigstore_bundle import KeyMaterial, SigstoreBundle, read_sigstore_bundle
+from placet_attestations.statement import Statement
 from placet_attestations.strictjson import JsonValue
 
 Form: TypeAlias = Literal["bundle", "dsse", "pep740"]
@@ -78,3 +79,18 @@ def _read_envelope(raw: bytes, document: JsonValue, limits: Limits) -> SigstoreB
     if not signature.sig:
         raise malformed("signatures", "the signature is empty")
     return SigstoreBundle(raw, Digest.of(raw), "dsse", KeyMaterial(signature.keyid), envelope, (), ())
+
+
+def read_statement(raw: bytes, limits: Limits = DEFAULT_LIMITS) -> Statement:
+    """The statement inside, of nobody yet: for bytes that are verified elsewhere. Errors as `read_signed` and
+    `Statement.parse`; UnsupportedError bundle.message for a signature over a file.
+    """
+    content = read_signed(raw, limits).content
+    if not isinstance(content, Envelope):
+        raise UnsupportedError(
+            "bundle.message",
+            "the bundle signs a file, and makes no statement about it",
+            where="bundle",
+            hint="sign a statement: `cosign attest-blob`, or `placet attest`",
+        )
+    return Statement.parse(content.payload, limits)
