@@ -92,12 +92,16 @@ def test_an_attestation_object_is_the_bundle_that_it_was_made_of() -> None:
         (KEYED + b"{}", "json.syntax"),
         (KEYED + b" x", "json.syntax"),
         (b"\xef\xbb\xbf" + KEYED, "json.syntax"),
-        (encoded(ENVELOPE)[:-1] + b', "payload": ""}', "json.duplicate_key"),
-        (encoded(ATTESTATION)[:-1] + b', "version": 1}', "json.duplicate_key"),
     ],
 )
 def test_what_is_not_one_signed_thing_is_refused(value: object, code: str) -> None:
     assert refusal(value) == code
+
+
+def test_no_key_stands_twice_in_any_form() -> None:
+    # Not parameters: their names would hold this run's keys, and workers must collect the same tests.
+    assert refusal(encoded(ENVELOPE)[:-1] + b', "payload": ""}') == "json.duplicate_key"
+    assert refusal(encoded(ATTESTATION)[:-1] + b', "version": 1}') == "json.duplicate_key"
 
 
 def test_the_forms_at_odds_are_named() -> None:
