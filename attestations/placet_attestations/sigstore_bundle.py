@@ -42,10 +42,13 @@ class KeyMaterial:
 
 @dataclass(frozen=True, slots=True)
 class CertificateMaterial:
-    """The bundle was signed by the key of `leaf` (DER); `others` are what v0.1 and v0.2 call a chain."""
+    """The bundle was signed by the key of `leaf` (DER); `others` are what v0.1 and v0.2 call a chain, and what
+    model-signing writes into v0.3 (`is_chain`, which verification takes under an own PKI alone).
+    """
 
     leaf: bytes = field(repr=False)
     others: tuple[bytes, ...] = field(repr=False, default=())
+    is_chain: bool = False
 
 
 Content: TypeAlias = Envelope | MessageSignature
@@ -160,7 +163,7 @@ def _signer(material: Members, version: str, limits: Limits) -> Material:
         )
     if key is not None:
         return _key(Members.of(key, "publicKey"))
-    if (one is not None) is not (version == "0.3"):
+    if one is not None and version != "0.3":
         raise malformed("material", "v0.3 bundles have one certificate, v0.1 and v0.2 a chain")
     if one is not None:
         return CertificateMaterial(_certificate(one, limits))
@@ -173,7 +176,7 @@ def _signer(material: Members, version: str, limits: Limits) -> Material:
             f"x509CertificateChain holds {len(listed)} certificates, the limit is {limits.max_certificates}",
         )
     leaf, *others = (_certificate(item, limits) for item in listed)
-    return CertificateMaterial(leaf, tuple(others))
+    return CertificateMaterial(leaf, tuple(others), is_chain=True)
 
 
 def _key(members: Members) -> KeyMaterial:

@@ -24,12 +24,14 @@ from pathlib import Path
 from typing import Final
 
 from placet_attestations import certificates, strictjson
+from placet_attestations._chains import issuers
 from placet_attestations._log_body import Signed, check_body
+from placet_attestations._pki import check_own_chain, check_profile
 from placet_attestations._schemes import check_digest, check_message
-from placet_attestations._x509 import Leaf, check_fulcio, is_self_issued, issuers, read_leaf
+from placet_attestations._x509 import Leaf, check_fulcio, is_self_issued, read_leaf
 from placet_attestations.digests import Digest, hash_file
 from placet_attestations.envelope import Envelope, check_payload_type
-from placet_attestations.errors import MalformedError, UnsupportedError, VerificationError
+from placet_attestations.errors import MalformedError, VerificationError
 from placet_attestations.identities import CertificateIdentity
 from placet_attestations.keys import PublicKey
 from placet_attestations.limits import DEFAULT_LIMITS, Limits
@@ -41,7 +43,7 @@ from placet_attestations.sigstore_bundle import (
     parse_sigstore_bundle,
 )
 from placet_attestations.statement import PAYLOAD_TYPE
-from placet_attestations.trusted_root import TrustedRoot
+from placet_attestations.trusted_root import Authority, TrustedRoot
 from placet_attestations.verified_bundle import SEAL, ProvedTime, VerifiedBundle, VerifiedCertificate
 
 # Their integrated time is signed by the log's promise; Rekor v2 has none (rekor-tiles, client guide).
@@ -104,8 +106,8 @@ def verify_by_certificate(
     if isinstance(material, KeyMaterial) or material.leaf != leaf.der:
         raise _usage("the signer was not read from this bundle")
     if isinstance(root, PkiRoot):
-        raise UnsupportedError("root.unsupported", "an own PKI is not verified by this version")
-    _check_no_root(material)
+        return _verify_by_pki(bundle, leaf.unclaimed, material.others, root, artifact, limits)
+    _check_material(bundle, material)
     check_fulcio(leaf)
     if not bundle.entries and not root.without_log:
         raise _refused("log.missing", "the bundle has no log entry, and this trusted root asks for one")
@@ -115,7 +117,32 @@ def verify_by_certificate(
     _check_chain(leaf, times, root)
     _check_entries(bundle, signed, times, root, limits)
     _check_subject(bundle, artifact, limits)
-    signer = VerifiedCertificate(
+    return VerifiedBundle(bundle.digest, _named(leaf), times, _payload(bundle), artifact, root.digest, SEAL)
+
+
+def _verify_by_pki(
+    bundle: SigstoreBundle,
+    leaf: Leaf,
+    brought: tuple[bytes, ...],
+    root: PkiRoot,
+    artifact: Digest | None,
+    limits: Limits,
+) -> VerifiedBundle:
+    """Log entries are not read: an own PKI lists no log, so they prove nothing. Nor are time stamps where it
+    lists nobody who makes them.
+    """
+    check_profile(leaf, root)
+    _check_signature(bundle, artifact, leaf.key, leaf)
+    times = _stamped(bundle, root.timestampers) if root.timestampers else ()
+    window = check_own_chain(leaf, brought, times, root, limits)
+    _check_subject(bundle, artifact, limits)
+    return VerifiedBundle(
+        bundle.digest, _named(leaf), times, _payload(bundle), artifact, root.digest, SEAL, window
+    )
+
+
+def _named(leaf: Leaf) -> VerifiedCertificate:
+    return VerifiedCertificate(
         leaf.issuer,
         leaf.identity,
         leaf.name_kind,
@@ -124,7 +151,6 @@ def verify_by_certificate(
         leaf.not_before,
         leaf.not_after,
     )
-    return VerifiedBundle(bundle.digest, signer, times, _payload(bundle), artifact, root.digest, SEAL)
 
 
 def verify_by_key(
@@ -152,7 +178,15 @@ def verify_by_key(
     return VerifiedBundle(bundle.digest, key, times, _payload(bundle), artifact, digest, SEAL)
 
 
-def _check_no_root(material: CertificateMaterial) -> None:
+def _check_material(bundle: SigstoreBundle, material: CertificateMaterial) -> None:
+    # model-signing writes chains of an own PKI into v0.3; Sigstore's own bundles have none there.
+    if material.is_chain and bundle.version == "0.3":
+        raise MalformedError(
+            "bundle.material",
+            "v0.3 bundles of Sigstore have one certificate, v0.1 and v0.2 a chain",
+            where="bundle",
+            hint="is the signer one of an own PKI? Then its root is one with an authority",
+        )
     # A root inside a bundle vouches for itself (protobuf-specs, X509CertificateChain).
     if any(is_self_issued(der) for der in material.others):
         raise _refused("certificate.root", "the bundle brings a root certificate of its own")
@@ -197,16 +231,20 @@ def _check_signature(
 
 def _times(bundle: SigstoreBundle, root: TrustedRoot) -> tuple[ProvedTime, ...]:
     """Every time that somebody of the root vouches for; the log's own is checked with its entry."""
-    times = [
-        ProvedTime(certificates.verify_timestamp(token, bundle.signature, root.timestampers), "timestamp")
-        for token in bundle.timestamps
-    ]
+    times = [*_stamped(bundle, root.timestampers)]
     for entry in bundle.entries:
         if entry.promise is not None and entry.integrated:
             if entry.kind not in _TIMED_KINDS:
                 raise _refused("time.kind", f"an entry of kind {entry.kind[:60]!a} has no time of its own")
             times.append(ProvedTime(_instant(entry.integrated), "log"))
     return tuple(times)
+
+
+def _stamped(bundle: SigstoreBundle, stampers: tuple[Authority, ...]) -> tuple[ProvedTime, ...]:
+    return tuple(
+        ProvedTime(certificates.verify_timestamp(token, bundle.signature, stampers), "timestamp")
+        for token in bundle.timestamps
+    )
 
 
 def _instant(seconds: int) -> datetime:

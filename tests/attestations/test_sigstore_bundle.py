@@ -104,7 +104,10 @@ def test_defaults_that_writers_leave_out() -> None:
         (lambda d: d["dsseEnvelope"]["signatures"][0].update(sig=""), "bundle.signatures"),
         (lambda d: material(d).pop("certificate"), "bundle.material"),
         (lambda d: material(d).update(publicKey={"hint": "a"}), "bundle.material"),
-        (chain, "bundle.material"),
+        (
+            lambda d: d.update(mediaType="application/vnd.dev.sigstore.bundle+json;version=0.2"),
+            "bundle.material",
+        ),
         (lambda d: material(d)["certificate"].update(rawBytes=""), "bundle.certificate"),
         (lambda d: material(d)["certificate"].update(rawBytes="AA=A"), "bundle.base64"),
         (lambda d: material(d)["certificate"].update(rawBytes=7), "bundle.shape"),
