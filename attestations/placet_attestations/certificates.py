@@ -16,7 +16,8 @@ from base64 import b64encode
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from placet_attestations import strictjson
 from placet_attestations._foreign import foreign
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from cryptography import x509
     from rfc3161_client import TimeStampResponse
     from sigstore._internal.trust import Keyring
+
+_REKOR_2: Final = "hashedrekord/0.0.2"
 
 
 def verify_entry(entry: LogEntry, logs: Sequence[Log], instants: Sequence[datetime]) -> None:
@@ -43,7 +46,7 @@ def verify_entry(entry: LogEntry, logs: Sequence[Log], instants: Sequence[dateti
 
     log = _in_use(logs, entry.log_id, instants, "log", "log entry")
     with _step("log.proof", "the log entry is not proved to be in the log", "log entry"):
-        _check_checkpoint(entry)
+        _check_checkpoint(entry, log)
         model = Model.from_json(strictjson.dumps(entry.to_json()))
         TransparencyLogEntry(model)._verify(RekorKeyring(_keyring(log)))  # noqa: SLF001 - see above
 
@@ -51,7 +54,8 @@ def verify_entry(entry: LogEntry, logs: Sequence[Log], instants: Sequence[dateti
 def verify_certificate_log(leaf: Leaf, chain: Sequence[x509.Certificate], logs: Sequence[Log]) -> None:
     """The certificate was shown to a certificate log of the root while that was in use.
 
-    VerificationError certificate.sct, certificate_log.unknown, certificate_log.window.
+    VerificationError certificate.sct, certificate_log.unknown, certificate_log.ambiguous,
+    certificate_log.window.
     """
     from sigstore._internal.sct import _get_signed_certificate_timestamp, verify_sct
     from sigstore._internal.trust import CTKeyring
@@ -102,8 +106,10 @@ def _stamped_by(authority: Authority, response: TimeStampResponse, signature: by
         return False
 
 
-def _check_checkpoint(entry: LogEntry) -> None:
-    """What sigstore-python leaves out: the checkpoint is of this size, and the signing line names its origin."""
+def _check_checkpoint(entry: LogEntry, log: Log) -> None:
+    """What sigstore-python leaves out: the checkpoint is of this size, and the signing line names its origin;
+    of Rekor v2, which says so (rekor-tiles, CLIENTS.md), that origin is the log's URL without its scheme.
+    """
     text, _, lines = entry.proof.checkpoint.partition("\n\n")
     origin, size, *_ = [*text.split("\n"), "", ""]
     if size != str(entry.proof.size):
@@ -113,6 +119,9 @@ def _check_checkpoint(entry: LogEntry) -> None:
     signers = {line.split(" ")[1] for line in lines.split("\n") if line.startswith("\u2014 ")}
     if not origin or not names & signers:
         raise _refused("log.proof", "the checkpoint is not signed by its origin", "log entry")
+    url = urlsplit(log.url)
+    if entry.kind == _REKOR_2 and origin not in {url.hostname, f"{url.netloc}{url.path}".rstrip("/")}:
+        raise _refused("log.proof", "the checkpoint is of another log's origin", "log entry")
 
 
 def _in_use(logs: Sequence[Log], log_id: bytes, instants: Sequence[datetime], code: str, where: str) -> Log:
@@ -121,6 +130,9 @@ def _in_use(logs: Sequence[Log], log_id: bytes, instants: Sequence[datetime], co
         raise _refused(
             f"{code}.unknown", f"the log {b64encode(log_id).decode()} is not in the trusted root", where
         )
+    if len({(log.key, log.key_details) for log in named}) > 1:
+        # An ID is a key's digest: which of them the root means is nobody's to guess.
+        raise _refused(f"{code}.ambiguous", f"the trusted root lists {named[0].url} with two keys", where)
     for log in named:
         if all(log.window.holds(instant) for instant in instants):
             return log

@@ -46,7 +46,9 @@ def code_of(bundle: dict[str, Any], artifact: Digest | None = None) -> str:
     return caught.value.code
 
 
-def recorded(leaf: Leaf, signature: bytes, details: str, hash_: str, digest: bytes) -> dict[str, Any]:
+def recorded(
+    leaf: Leaf, signature: bytes, details: str, hash_: str, digest: bytes, instance: Sigstore = INSTANCE
+) -> dict[str, Any]:
     """A hashedrekord/0.0.2 entry, which has no promise and no time."""
     body = {
         "apiVersion": "0.0.2",
@@ -61,7 +63,7 @@ def recorded(leaf: Leaf, signature: bytes, details: str, hash_: str, digest: byt
             }
         },
     }
-    entry = INSTANCE.entry(body)
+    entry = instance.entry(body)
     del entry["inclusionPromise"], entry["integratedTime"]
     return entry
 
@@ -75,6 +77,17 @@ def in_rekor_2(
     entry = recorded(leaf, signature, details, hash_, digest)
     bundle["verificationMaterial"]["tlogEntries"] = [entry]
     INSTANCE.stamp(bundle, signature, NOW + timedelta(minutes=1))
+    return bundle
+
+
+def recorded_by(instance: Sigstore, leaf: Leaf, payload: bytes) -> dict[str, Any]:
+    """A statement by a P-256 signer of that instance, in its Rekor v2 log, with a time stamp."""
+    bundle = instance.sign(leaf, payload)
+    signature = b64decode(bundle["dsseEnvelope"]["signatures"][0]["sig"])
+    digest = hashlib.sha256(pae(PAYLOAD_TYPE, payload)).digest()
+    entry = recorded(leaf, signature, "PKIX_ECDSA_P256_SHA_256", "SHA2_256", digest, instance)
+    bundle["verificationMaterial"]["tlogEntries"] = [entry]
+    instance.stamp(bundle, signature, NOW + timedelta(minutes=1))
     return bundle
 
 
