@@ -126,8 +126,7 @@ def _dsse_1(spec: Members, signed: Signed) -> None:
 
 
 def _intoto_2(spec: Members, signed: Signed) -> None:
-    if not isinstance(signed.content, Envelope):
-        raise _other("content")
+    assert isinstance(signed.content, Envelope)  # as _KINDS says
     content = _object(spec, "content")
     content.take("hash")  # as envelopeHash above
     _same_hash(content, "payloadHash", _sha256(signed))

@@ -100,6 +100,12 @@ def others_stamp() -> tuple[Json, Json]:
     return bundle, HONEST.root()
 
 
+def lone_stamper() -> tuple[Json, Json]:
+    root = HONEST.root()
+    root["timestampAuthorities"][0]["certChain"]["certificates"].pop()
+    return signed(), root
+
+
 def rekor_2(note: Callable[[bytes], str]) -> tuple[Json, Json]:
     bundle = recorded_by(HONEST, LEAF, PAYLOAD)
     proof = proof_of(bundle)
@@ -197,6 +203,7 @@ CASES: dict[str, tuple[Callable[[], tuple[Json, Json]], str | None]] = {
     "CA of the same name": (lambda: with_authority(authority("acme root", new_key())), "certificate.chain"),
     "CA that may not certify": (lambda: with_authority(honest_ca(signs=False)), "certificate.chain"),
     "CA that is none": (lambda: with_authority(honest_ca(ca=False)), "certificate.chain"),
+    "TSA without anybody above it": (lone_stamper, "timestamp.unknown"),
     "log's ID with another key": (
         lambda: (signed(), keys_of(HONEST.root(), "tlogs", new_key())),
         "log.proof",

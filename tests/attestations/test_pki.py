@@ -342,6 +342,7 @@ FULCIO_NAME = x509.OtherName(x509.ObjectIdentifier(f"{FULCIO}.7"), utf8("somebod
         names(x509.OtherName(x509.ObjectIdentifier("1.2.3"), utf8("somebody"))),
         signer(MIDDLE, name="nobody", names=()),
         signer(MIDDLE, ca=True),
+        signer(MIDDLE, usage=False),
         signer(MIDDLE, ca=True, signs=False),
         signer(MIDDLE, signs=True),
         signer(MIDDLE, crl=True),

@@ -189,6 +189,10 @@ def test_a_time_stamp_over_something_else() -> None:
         (INSTANCE.leaf(logged=False), "certificate.sct"),
         (INSTANCE.leaf(x509.DNSName("acme.example")), "certificate.profile"),
         (
+            INSTANCE.leaf(x509.UniformResourceIdentifier(IDENTITY), x509.DNSName("acme.example")),
+            "certificate.profile",
+        ),
+        (
             INSTANCE.leaf(
                 x509.UniformResourceIdentifier(IDENTITY), x509.UniformResourceIdentifier("https://b")
             ),

@@ -54,6 +54,7 @@ def node(
     crl: bool = False,
     critical_use: bool = False,
     identifier: bool = True,
+    usage: bool = True,
     more: Sequence[tuple[x509.ExtensionType, bool]] = (),
 ) -> Node:
     """A certificate by `issuer`, or self-signed; `ca` None leaves basic constraints out."""
@@ -62,13 +63,13 @@ def node(
     above = subject if issuer is None else issuer.certificate.subject
     signer = key if issuer is None else issuer.key
     certifies = bool(ca) if signs is None else signs
-    builder = (
-        x509.CertificateBuilder(above, subject, key.public_key(), x509.random_serial_number(), start, end)
-        .add_extension(
+    builder = x509.CertificateBuilder(
+        above, subject, key.public_key(), x509.random_serial_number(), start, end
+    ).add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False)
+    if usage:
+        builder = builder.add_extension(
             x509.KeyUsage(not ca, False, False, False, False, certifies, certifies or crl, False, False), True
         )
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False)
-    )
     if ca is not None:
         builder = builder.add_extension(x509.BasicConstraints(ca, length), True)
     if identifier and issuer is not None:
