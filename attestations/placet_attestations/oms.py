@@ -4,7 +4,7 @@ against it.
 `model.sig` is a Sigstore bundle, and `verify.verify` says who signed it. Here stand what its statement means and
 whether a folder is what was signed. The subject's digest is the SHA-256 of the resources' digests in the order
 they are listed (model-signing 1.x, `Payload`): a name for the list and no digest of a path, so it is checked
-here and ties nothing together. BLAKE3, and the pre-1.0 list of subjects, are not read.
+here and ties nothing together, whatever hashes the files. The pre-1.0 list of subjects is not read.
 
 The list of ignored paths is signed too, and says what was not looked at: whatever lies there is reported, since
 nobody vouches for it.

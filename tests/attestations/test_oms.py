@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import blake3
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -46,6 +47,13 @@ def serialization(**changes: Any) -> dict[str, Any]:
     return {key: value for key, value in whole.items() if value is not None}
 
 
+def digest_of(hash_type: str, data: bytes) -> str:
+    if hash_type != "blake3":
+        return hashlib.new(hash_type, data).hexdigest()
+    digits: str = blake3.blake3(data).hexdigest()
+    return digits
+
+
 def resources(
     files: dict[str, bytes], hash_type: str = "sha256", shard: int | None = None
 ) -> list[dict[str, Any]]:
@@ -56,7 +64,7 @@ def resources(
         if shard:
             pieces = [(start, min(start + shard, len(data))) for start in range(0, len(data), shard)]
         for start, end in pieces:
-            digest = hashlib.new(hash_type, data[start:end]).hexdigest()
+            digest = digest_of(hash_type, data[start:end])
             label = f"{name}:{start}:{end}" if shard else name
             listed.append({"name": label, "algorithm": hash_type, "digest": digest})
     return listed
@@ -95,7 +103,9 @@ def code_of(call: Callable[..., Any], *arguments: Any, **named: Any) -> str:
 HOWS: list[dict[str, Any]] = [
     {},
     {"hash_type": "blake2b"},
+    {"hash_type": "blake3"},
     {"method": "shards", "shard_size": 4},
+    {"method": "shards", "shard_size": 4, "hash_type": "blake3"},
     {"method": "shards", "shard_size": 10},
     {"method": "shards", "shard_size": 1 << 40, "hash_type": "blake2b"},
 ]
@@ -107,6 +117,16 @@ def test_the_folder_that_was_signed_is_the_model(tmp_path: Path, how: dict[str, 
     assert check_model(write(tmp_path, FILES), model) == ModelDifferences((), (), (), ())
     assert check_model(tmp_path, model).none
     assert set(model.files) == set(FILES)
+
+
+def test_blake3_is_the_one_of_its_specification(tmp_path: Path) -> None:
+    # The first test vectors of the BLAKE3 team: no byte, and one zero.
+    for data, digits in (
+        (b"", "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262"),
+        (b"\0", "2d3adedff11b61f14c886e35afa036736dcd87a74d27b5c1510225d0f592e213"),
+    ):
+        path = write(tmp_path, {"x": data}) / "x"
+        assert PartsHasher("blake3", None, most=1).hash(str(path), "") == (digits, len(data))
 
 
 @pytest.mark.parametrize("how", HOWS, ids=str)
@@ -301,7 +321,7 @@ def test_one_part_is_listed_once() -> None:
     assert code_of(read_model, statement([part, part], how)) == "oms.resource_duplicate"
 
 
-@pytest.mark.parametrize("change", [{"method": "model"}, {"hash_type": "blake3"}, {"hash_type": "md5"}])
+@pytest.mark.parametrize("change", [{"method": "model"}, {"hash_type": "blake3b"}, {"hash_type": "md5"}])
 def test_another_way_to_hash_is_said_to_be_unsupported(change: dict[str, str]) -> None:
     with pytest.raises(UnsupportedError) as caught:
         read_model(statement(None, serialization(**change)))
