@@ -13,25 +13,25 @@ The steps, in this order, the first that fails being the answer:
  7. the artifact: the one that was signed, or a subject of the statement.
 
 A certificate's bundle without a log entry is refused, unless the root says `without_log`. A key's bundle may
-come without log and time stamp: it then proves no time.
+come without log and time stamp: it then proves no time. Under an own PKI (`_pki.py`) there is no log, step 5 goes
+by certificates that the bundle brings, and without a time stamp the chain's window stands for the times.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from placet_attestations import certificates, strictjson
+from placet_attestations import certificates
 from placet_attestations._chains import issuers
 from placet_attestations._log_body import Signed, check_body
 from placet_attestations._pki import check_own_chain, check_profile
-from placet_attestations._schemes import check_digest, check_message
+from placet_attestations._signed_content import check_signature, check_subject, payload_of, refused
 from placet_attestations._x509 import Leaf, check_fulcio, is_self_issued, read_leaf
 from placet_attestations.digests import Digest, hash_file
-from placet_attestations.envelope import Envelope, check_payload_type
-from placet_attestations.errors import MalformedError, VerificationError
+from placet_attestations.errors import MalformedError
 from placet_attestations.identities import CertificateIdentity
 from placet_attestations.keys import PublicKey
 from placet_attestations.limits import DEFAULT_LIMITS, Limits
@@ -42,7 +42,6 @@ from placet_attestations.sigstore_bundle import (
     SigstoreBundle,
     parse_sigstore_bundle,
 )
-from placet_attestations.statement import PAYLOAD_TYPE
 from placet_attestations.trusted_root import Authority, TrustedRoot
 from placet_attestations.verified_bundle import SEAL, ProvedTime, VerifiedBundle, VerifiedCertificate
 
@@ -86,7 +85,7 @@ def read_signer(bundle: SigstoreBundle) -> Leaf:
     Raises VerificationError signer.kind for a bundle by a key, and what `_x509.read_leaf` does.
     """
     if isinstance(bundle.material, KeyMaterial):
-        raise _refused("signer.kind", "the bundle is signed by a key, and a certificate is expected")
+        raise refused("signer.kind", "the bundle is signed by a key, and a certificate is expected")
     return read_leaf(bundle.material.leaf)
 
 
@@ -110,14 +109,14 @@ def verify_by_certificate(
     _check_material(bundle, material)
     check_fulcio(leaf)
     if not bundle.entries and not root.without_log:
-        raise _refused("log.missing", "the bundle has no log entry, and this trusted root asks for one")
-    signed = _check_signature(bundle, artifact, leaf.key, leaf)
+        raise refused("log.missing", "the bundle has no log entry, and this trusted root asks for one")
+    signed = check_signature(bundle, artifact, leaf.key, leaf)
     times = _times(bundle, root)
     _check_times(leaf, times)
     _check_chain(leaf, times, root)
     _check_entries(bundle, signed, times, root, limits)
-    _check_subject(bundle, artifact, limits)
-    return VerifiedBundle(bundle.digest, _named(leaf), times, _payload(bundle), artifact, root.digest, SEAL)
+    check_subject(bundle, artifact, limits)
+    return VerifiedBundle(bundle.digest, _named(leaf), times, payload_of(bundle), artifact, root.digest, SEAL)
 
 
 def _verify_by_pki(
@@ -132,12 +131,12 @@ def _verify_by_pki(
     lists nobody who makes them.
     """
     check_profile(leaf, root)
-    _check_signature(bundle, artifact, leaf.key, leaf)
+    check_signature(bundle, artifact, leaf.key, leaf)
     times = _stamped(bundle, root.timestampers) if root.timestampers else ()
     window = check_own_chain(leaf, brought, times, root, limits)
-    _check_subject(bundle, artifact, limits)
+    check_subject(bundle, artifact, limits)
     return VerifiedBundle(
-        bundle.digest, _named(leaf), times, _payload(bundle), artifact, root.digest, SEAL, window
+        bundle.digest, _named(leaf), times, payload_of(bundle), artifact, root.digest, SEAL, window
     )
 
 
@@ -166,16 +165,16 @@ def verify_by_key(
     Without a root, log entries and time stamps prove nothing and are not read.
     """
     if isinstance(bundle.material, CertificateMaterial):
-        raise _refused("signer.kind", "the bundle is signed with a certificate, and a key is expected")
-    signed = _check_signature(bundle, artifact, key, None)
+        raise refused("signer.kind", "the bundle is signed with a certificate, and a key is expected")
+    signed = check_signature(bundle, artifact, key, None)
     times = () if root is None else _times(bundle, root)
     if root is not None and bundle.entries:
         if not times:
-            raise _refused("time.missing", "no time is proved at which the log entry was made")
+            raise refused("time.missing", "no time is proved at which the log entry was made")
         _check_entries(bundle, signed, times, root, limits)
-    _check_subject(bundle, artifact, limits)
+    check_subject(bundle, artifact, limits)
     digest = None if root is None else root.digest
-    return VerifiedBundle(bundle.digest, key, times, _payload(bundle), artifact, digest, SEAL)
+    return VerifiedBundle(bundle.digest, key, times, payload_of(bundle), artifact, digest, SEAL)
 
 
 def _check_material(bundle: SigstoreBundle, material: CertificateMaterial) -> None:
@@ -189,44 +188,20 @@ def _check_material(bundle: SigstoreBundle, material: CertificateMaterial) -> No
         )
     # A root inside a bundle vouches for itself (protobuf-specs, X509CertificateChain).
     if any(is_self_issued(der) for der in material.others):
-        raise _refused("certificate.root", "the bundle brings a root certificate of its own")
+        raise refused("certificate.root", "the bundle brings a root certificate of its own")
 
 
 def _check_identity(leaf: Leaf, expected: CertificateIdentity) -> None:
     if not expected.issuer(leaf.issuer):
-        raise _refused(
+        raise refused(
             "identity.issuer",
             f"the certificate's issuer is {leaf.issuer[:200]!a}, expected {expected.issuer.text}",
         )
     if not expected.identity(leaf.identity):
-        raise _refused(
+        raise refused(
             "identity.mismatch",
             f"the certificate is for {leaf.identity[:200]!a}, expected {expected.identity.text}",
         )
-
-
-def _check_signature(
-    bundle: SigstoreBundle, artifact: Digest | None, key: PublicKey, leaf: Leaf | None
-) -> Signed:
-    content = bundle.content
-    over: Envelope | Digest
-    if isinstance(content, Envelope):
-        check_payload_type(content, (PAYLOAD_TYPE,))
-        scheme = check_message(key, bundle.signature, content.pae, of_certificate=leaf is not None)
-        over = content
-    else:
-        if artifact is None:
-            raise _refused("artifact.missing", "the bundle signs a file, and no file was named")
-        if content.sha256 is not None and content.sha256 != artifact.hex:
-            raise _refused("artifact.mismatch", "the bundle is about a file with another digest")
-        scheme = check_digest(
-            key, bundle.signature, bytes.fromhex(artifact.hex), of_certificate=leaf is not None
-        )
-        over = artifact
-    if scheme is None:
-        raise _refused("signature.invalid", "the signature does not hold")
-    verifier, is_certificate = (key.der, False) if leaf is None else (leaf.der, True)
-    return Signed(bundle.signature, over, verifier, is_certificate, scheme)
 
 
 def _times(bundle: SigstoreBundle, root: TrustedRoot) -> tuple[ProvedTime, ...]:
@@ -235,7 +210,7 @@ def _times(bundle: SigstoreBundle, root: TrustedRoot) -> tuple[ProvedTime, ...]:
     for entry in bundle.entries:
         if entry.promise is not None and entry.integrated:
             if entry.kind not in _TIMED_KINDS:
-                raise _refused("time.kind", f"an entry of kind {entry.kind[:60]!a} has no time of its own")
+                raise refused("time.kind", f"an entry of kind {entry.kind[:60]!a} has no time of its own")
             times.append(ProvedTime(_instant(entry.integrated), "log"))
     return tuple(times)
 
@@ -251,15 +226,15 @@ def _instant(seconds: int) -> datetime:
     try:
         return datetime.fromtimestamp(seconds, tz=UTC)
     except (OverflowError, OSError, ValueError) as error:
-        raise _refused("time.range", "the log's time is beyond the year 9999") from error
+        raise refused("time.range", "the log's time is beyond the year 9999") from error
 
 
 def _check_times(leaf: Leaf, times: Sequence[ProvedTime]) -> None:
     if not times:
-        raise _refused("time.missing", "neither a log nor a time stamp authority of the root proves a time")
+        raise refused("time.missing", "neither a log nor a time stamp authority of the root proves a time")
     for proved in times:
         if not leaf.valid_at(proved.time):
-            raise _refused(
+            raise refused(
                 "certificate.expired", f"the certificate was not valid at the {proved.source}'s {proved.time}"
             )
 
@@ -273,7 +248,7 @@ def _check_chain(leaf: Leaf, times: Sequence[ProvedTime], root: TrustedRoot) -> 
             for der in authority.certificates
         )
         if not anchors:
-            raise _refused("certificate.window", f"no authority of the root was in use at {proved.time}")
+            raise refused("certificate.window", f"no authority of the root was in use at {proved.time}")
         chain = issuers(leaf, anchors, proved.time)
         # Who keeps no public log need not keep one of certificates either; who lists one must show it.
         if root.certificate_logs or not root.without_log:
@@ -289,44 +264,5 @@ def _check_entries(
         check_body(entry, signed, limits)
 
 
-def _check_subject(bundle: SigstoreBundle, artifact: Digest | None, limits: Limits) -> None:
-    if artifact is None or not isinstance(bundle.content, Envelope):
-        return
-    document = strictjson.loads(
-        bundle.content.payload,
-        max_bytes=limits.max_statement_bytes,
-        max_depth=limits.max_json_depth,
-        where="statement",
-    )
-    subjects = document.get("subject") if isinstance(document, Mapping) else None
-    if not isinstance(subjects, list):
-        raise MalformedError(
-            "statement.shape",
-            "the statement has no subjects",
-            where="statement",
-            hint="an in-toto statement lists the artifacts that it is about",
-        )
-    if not any(_digest_of(subject) == artifact.hex for subject in subjects):
-        raise _refused("artifact.mismatch", f"{artifact} is no subject of the statement")
-
-
-def _digest_of(subject: object) -> object:
-    digests = subject.get("digest") if isinstance(subject, Mapping) else None
-    return digests.get("sha256") if isinstance(digests, Mapping) else None
-
-
-def _payload(bundle: SigstoreBundle) -> bytes | None:
-    return bundle.content.payload if isinstance(bundle.content, Envelope) else None
-
-
 def _usage(message: str) -> MalformedError:
     return MalformedError("signer.usage", message, hint="identity and root, or key")
-
-
-def _refused(code: str, message: str) -> VerificationError:
-    return VerificationError(
-        code,
-        message,
-        where="bundle",
-        hint="it is not by the expected signer over this content: do not trust it",
-    )

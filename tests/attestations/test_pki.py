@@ -26,7 +26,7 @@ from placet_attestations.trusted_root import TrustedRoot, Window
 from placet_attestations.verified_bundle import VerifiedBundle, VerifiedCertificate
 from tests.fakes.der import utf8
 from tests.fakes.pki import CODE, DAY, SPIFFE, Node, bundle, node, signer, stamped, stamper
-from tests.fakes.sigstore import NOW, Sigstore
+from tests.fakes.sigstore import NOW, Sigstore, text
 
 DIGEST = Digest.of(b"weights")
 PAYLOAD = json.dumps({"subject": [{"digest": {"sha256": DIGEST.hex}}]}).encode()
@@ -516,3 +516,25 @@ def test_the_window_holds_both_ends() -> None:
     inside: list[datetime] = [NOW - DAY, NOW, NOW + DAY]
     assert all(window.holds(instant) for instant in inside)
     assert not any(window.holds(instant) for instant in (NOW - DAY - second, NOW + DAY + second))
+
+
+def test_no_flipped_bit_of_a_chain_makes_another_signer() -> None:
+    document = bundle(LEAF, PAYLOAD, MIDDLE)
+    honest = check(document)
+    chain = document["verificationMaterial"]["x509CertificateChain"]["certificates"]
+    for place, item in enumerate((LEAF, MIDDLE)):
+        refused = 0
+        for position in range(len(item.der)):
+            damaged = bytearray(item.der)
+            damaged[position] ^= 1 << position % 8
+            chain[place] = {"rawBytes": text(bytes(damaged))}
+            try:
+                found = check(document)
+            except AttestationError as error:
+                refused += bool(error.hint)
+            else:
+                assert (found.payload, found.window) == (honest.payload, honest.window)
+                assert isinstance(found.signer, VerifiedCertificate)
+                assert found.signer.identity == SPIFFE
+        assert refused == len(item.der)
+        chain[place] = {"rawBytes": text(item.der)}
