@@ -538,3 +538,24 @@ def test_no_flipped_bit_of_a_chain_makes_another_signer() -> None:
                 assert found.signer.identity == SPIFFE
         assert refused == len(item.der)
         chain[place] = {"rawBytes": text(item.der)}
+
+
+def test_the_chain_above_a_time_stamp_authority() -> None:
+    middle, gone = node("tsa middle", TSA_ROOT), node("tsa root", end=NOW - DAY)
+    cases: list[tuple[Node, bytes, dict[str, Any], bool]] = [
+        (middle, TSA_ROOT.pem + middle.pem, {}, True),
+        (middle, middle.pem + TSA_ROOT.pem, {}, True),
+        (TSA_ROOT, node("other").pem + TSA_ROOT.pem, {}, True),
+        (node("tsa root"), TSA_ROOT.pem, {}, False),
+        (gone, gone.pem, {}, False),
+        (TSA_ROOT, TSA_ROOT.pem, {"critical_use": False}, False),
+        (TSA_ROOT, TSA_ROOT.pem, {"end": NOW - DAY}, False),
+    ]
+    for above, pem, changes, good in cases:
+        by, its = stamper(above, **changes)
+        root = PkiRoot.parse(ROOT.pem, its.pem + pem)
+        document = stamped(bundle(LEAF, PAYLOAD, MIDDLE), by, NOW)
+        if good:
+            assert len(check(document, root).times) == 1
+        else:
+            assert code_of(document, root) == "timestamp.unknown"
