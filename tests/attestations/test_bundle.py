@@ -98,7 +98,7 @@ def test_what_this_version_does_not_verify_is_called_so(changes: dict[str, Any])
         ({"mediaType": ...}, "bundle.shape"),
         ({"messageSignature": {"signature": "aGk="}}, "bundle.content"),
         ({"material__certificate": {"rawBytes": "aGk="}}, "bundle.material"),
-        ({"material__publicKey": ..., "material__x509CertificateChain": {}}, "bundle.material"),
+        ({"material__publicKey": ..., "material__x509CertificateChain": {}}, "bundle.certificate"),
         ({"material__tlogEntries": [{"logIndex": "1"}]}, "bundle.proof"),
         ({"mediaType": 3}, "bundle.shape"),
         ({"mediaType": "application/json"}, "bundle.shape"),
