@@ -89,6 +89,14 @@ TABLE: tuple[Setting, ...] = (
     Setting(
         "kubernetes.repeat_seconds", float, 60.0, "seconds for which a decision may be repeated, at most"
     ),
+    Setting(
+        "roots.refresh", str, "auto", "roots kept fresh by TUF: auto, or never (offline: nothing is fetched)"
+    ),
+    Setting("roots.refresh_hours", float, 24.0, "hours between two refreshes in a running service"),
+    Setting("roots.timeout", float, 60.0, "seconds that refreshing one root may take"),
+    Setting("roots.ca", str, None, "the certificate authority of TUF repositories, a PEM file"),
+    Setting("roots.warn_days", float, 90.0, "days after which a root that nobody renewed is warned of"),
+    Setting("roots.error_days", float, None, "days after which it is not used any more (default: never)"),
     Setting("limits.facts", int, 2_000_000, "bytes of facts above which a decision is refused"),
     Setting("limits.artifacts", int, 4096, "artifacts in one lineage"),
 )

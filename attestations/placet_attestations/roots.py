@@ -1,7 +1,7 @@
 """What the `roots:` of trust.yaml become: where a root comes from, what is in use, and how old that is.
 
 Files and state only: nothing here fetches. A root that TUF keeps fresh is read from the state folder and
-verified again from its bootstrap each time (`tuf_mirror.py`), because a file is not to be believed for lying
+verified again from its bootstrap each time (`tuf_chain.py`), because a file is not to be believed for lying
 there. Two digests: `pin` is what somebody chose and stays the same when TUF brings a newer root, so that
 anchors need not follow; `digest` is what signatures are checked against now, which a remembered verdict must
 follow.

@@ -67,6 +67,10 @@ class Connection:
         """Ask for something. Raises what `problems.error_of` says; `ServiceError` service.*."""
         return self._call("GET", path, query, None, None)
 
+    def ask(self, path: str) -> Reply:
+        """Ask a server that is no Placet service: its answer, whatever the status. Raises `ServiceError` service.*."""
+        return self._exchange("GET", self._target(path), None, None)
+
     def post(
         self, path: str, body: bytes, content_type: str, query: Mapping[str, str] | None = None
     ) -> Reply:
@@ -81,16 +85,8 @@ class Connection:
         body: bytes | None,
         content_type: str | None,
     ) -> Reply:
-        target = self._prefix + quote(path, safe="/:%") + (f"?{urlencode(query)}" if query else "")
-        headers = {"Accept-Encoding": "identity", "Connection": "close"}
-        if self._token is not None:
-            headers["Authorization"] = f"Bearer {self._token}"
-        if content_type is not None:
-            headers["Content-Type"] = content_type
-        with self._translated() as wire:
-            wire.request(method, target, body=body, headers=headers)
-            with wire.getresponse() as response:  # it holds the line open, whoever else lets go of it
-                reply = self._read(response)
+        target = self._target(path) + (f"?{urlencode(query)}" if query else "")
+        reply = self._exchange(method, target, body, content_type)
         if reply.status not in (200, 201):
             error = error_of(
                 reply.status, reply.kind, reply.body, after=_after(reply.headers), where=self.url
@@ -99,6 +95,20 @@ class Connection:
                 error.hint = f"the path is asked for below the URL: leave {self._prefix} out of it"
             raise error
         return reply
+
+    def _target(self, path: str) -> str:
+        return self._prefix + quote(path, safe="/:%")
+
+    def _exchange(self, method: str, target: str, body: bytes | None, content_type: str | None) -> Reply:
+        headers = {"Accept-Encoding": "identity", "Connection": "close"}
+        if self._token is not None:
+            headers["Authorization"] = f"Bearer {self._token}"
+        if content_type is not None:
+            headers["Content-Type"] = content_type
+        with self._translated() as wire:
+            wire.request(method, target, body=body, headers=headers)
+            with wire.getresponse() as response:  # it holds the line open, whoever else lets go of it
+                return self._read(response)
 
     def _read(self, response: http.client.HTTPResponse) -> Reply:
         headers = {name.lower(): value for name, value in response.getheaders()}
