@@ -77,7 +77,7 @@ def diagnose(project: Project, variables: Mapping[str, str] | None = None, *, in
     if (stateless := project.stateless()) is not None:
         report.problems.append((stateless.code, stateless.message, stateless.hint or ""))
     elif find_root(project.root) is not None:
-        for look in (_trust, _store, _log):
+        for look in (_trust, _roots, _store, _log):
             _try(report, look, project)
     return report
 
@@ -168,8 +168,22 @@ def _policy(report: Report, project: Project) -> None:
 def _trust(report: Report, project: Project) -> None:
     from placet_attestations.trust import load_trust
 
-    trust = load_trust(project.path("trust"))
+    trust = load_trust(project.path("trust"), state=project.fetched_roots)
     report.facts["trust"] = f"{len(trust.signers)} signers, {len(trust.rules)} rules  {trust.digest[:23]}…"
+
+
+def _roots(report: Report, project: Project) -> None:
+    from placet_api.root_report import seen
+
+    for root in seen(project):
+        report.facts[f"root {root.id}"] = (
+            f"{root.source}  {root.as_of_words}  {root.state}  {root.digest[:23]}…"
+        )
+        if root.problem is not None:
+            report.problems.append((root.problem.code, str(root.problem), root.problem.hint or ""))
+        if root.state == "error":
+            words = f"the root {root.id} is too old: {root.as_of_words}"
+            report.problems.append(("root.stale", words, "placet trust refresh, or renew its file"))
 
 
 def _store(report: Report, project: Project) -> None:

@@ -36,6 +36,11 @@ class Project:
         """What can be made again: digest cache, accepted policy sets."""
         return self.state / "cache"
 
+    @property
+    def fetched_roots(self) -> Path:
+        """What TUF repositories say of trusted roots, as it was fetched last."""
+        return self.state / "roots"
+
     def stateless(self) -> ConfigurationError | None:
         """What is wrong with a project that came without its state (a fresh clone); None when nothing is."""
         # Whoever keeps evidence or the log's key elsewhere needs no such folder.

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 Get: TypeAlias = "Callable[[Wanted], bytes | None]"
 """One file of a repository, None when it has no such file. Raises `ServiceError`."""
 
-STATE: Final = "roots"
 NEVER: Final = "never"
 
 
@@ -75,11 +74,6 @@ class Fetching:
         )
 
 
-def state_of(project: Project) -> Path:
-    """The folder in which fetched roots are kept."""
-    return project.state / STATE
-
-
 def refresh(
     root: LoadedRoot,
     *,
@@ -93,8 +87,8 @@ def refresh(
     """Fetch the newest of one root, verify it, keep it. `folder` is that of trust.yaml.
 
     `getting` makes a `Get` of a URL. Another process that refreshes the same root is waited for `patience` seconds.
-    Whatever is raised, what was kept stays: `UsageError` roots.not_tuf; `BusyError` roots.busy; `ServiceError` roots.*; VerificationError root.tuf_*,
-    MalformedError root.*, json.*; StoreError root.unwritable.
+    Whatever is raised, what was kept stays: `UsageError` roots.not_tuf; `BusyError` roots.busy; `ServiceError` roots.*;
+    VerificationError root.tuf_*, MalformedError root.*, json.*; StoreError root.unwritable.
     """
     from placet_attestations.roots import tuf_of
     from placet_attestations.trusted_root import TrustedRoot

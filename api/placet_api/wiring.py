@@ -63,7 +63,7 @@ class House:
         """The trust policy."""
         from placet_attestations.trust import load_trust
 
-        return load_trust(self.project.path("trust"))
+        return load_trust(self.project.path("trust"), state=self.project.fetched_roots)
 
     @cached_property
     def store(self) -> SqliteEvidenceStore:

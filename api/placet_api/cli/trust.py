@@ -8,7 +8,7 @@ import click
 
 from placet_api.cli.context import Call, echo_json, pass_call
 from placet_api.cli.options import json_option
-from placet_api.errors import UsageError
+from placet_api.errors import ALLOW, CLOSED, UsageError
 
 
 @click.group()
@@ -122,3 +122,48 @@ def digest(call: Call, as_json: bool) -> int:
     else:
         click.echo(anchors.digest)
     return 0
+
+
+@command.command()
+@json_option
+@pass_call
+def roots(call: Call, as_json: bool) -> int:
+    """List the trusted roots: where each is from, how old it is, and which authorities and logs it holds.
+
+    \b
+    Example:
+      placet trust roots
+    """
+    from placet_api.root_report import as_json as root_json
+    from placet_api.root_report import seen, words
+
+    found = seen(call.project())
+    if as_json:
+        echo_json([root_json(root) for root in found])
+    else:
+        click.echo("\n".join(words(root) for root in found) or "trust.yaml uses no trusted root")
+    return 0
+
+
+@command.command()
+@click.argument("ids", nargs=-1, metavar="[ID]...")
+@json_option
+@pass_call
+def refresh(call: Call, ids: tuple[str, ...], as_json: bool) -> int:
+    """Fetch what TUF says of the roots that it keeps fresh (all, or these), verify it, and keep it.
+
+    A running service does this by itself, and takes over within a minute what is fetched here. Exit 0 when all were
+    fetched, 3 when one was not: what was fetched before then goes on.
+
+    \b
+    Example:
+      placet trust refresh
+    """
+    from placet_api.root_report import refresh_all
+
+    done = refresh_all(call.project(), ids)
+    if as_json:
+        echo_json([one.as_json() for one in done])
+    else:
+        click.echo("\n".join(one.words() for one in done) or "no root is kept fresh by TUF")
+    return ALLOW if all(one.error is None for one in done) else CLOSED

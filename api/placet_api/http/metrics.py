@@ -58,6 +58,21 @@ class Metrics:
             multiprocess_mode="liveall",
         )
 
+        self._root_age = Gauge(
+            "placet_root_age_seconds",
+            "Seconds since a trusted root was vouched for; below 0 while it is",
+            ["root"],
+            registry=self._registry,
+            multiprocess_mode="livemax",
+        )
+        self._root_failures = Counter(
+            "placet_root_refresh_failures",
+            "Refreshes of a root that failed",
+            ["root"],
+            registry=self._registry,
+        )
+        self._told_failures: dict[str, int] = {}
+
     def count(self, path: str, status: int, seconds: float) -> None:
         """One call, by the path of the table: never by what a caller wrote."""
         self._requests.labels(path, str(status)).inc()
@@ -76,6 +91,12 @@ class Metrics:
         """Set the gauges to what is."""
         self._working.set(self._service.pool.taken)
         self._generation.set(self._service.ruling.number)
+        watch = self._service.root_watch
+        for root, age in watch.ages.items():
+            self._root_age.labels(root).set(age)
+        for root, count in tuple(watch.failures.items()):
+            self._root_failures.labels(root).inc(count - self._told_failures.get(root, 0))
+            self._told_failures[root] = count
 
 
 def look() -> None:

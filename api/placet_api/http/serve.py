@@ -40,6 +40,7 @@ from placet_api.http.shared_rates import SharedRates
 from placet_api.http.worker import SIGHUP, WorkerService, as_started, become
 from placet_api.http.workers import Patience, Workers
 from placet_api.project import Project
+from placet_api.root_keeper import RootKeeper
 from placet_api.settings import Settings
 from placet_api.wiring import open_house
 
@@ -86,7 +87,8 @@ def _serve_alone(
     with open_house(project) as house, closing(Service(project, reread, house)) as service:
         servers = _servers(service, doors, _cluster_rates(project.settings, Rates), started)
         doors.listen()
-        _until_ended(_run(service, servers), servers)
+        with RootKeeper(service, service.clock):
+            _until_ended(_run(service, servers), servers)
 
 
 def _serve_together(
@@ -143,7 +145,8 @@ class _Common:
             servers = _servers(service, self.doors, self.cluster, lambda _: None)
             line.ready()
             line.wait_for_go()
-            _until_ended(_run(service, servers, service.tell), servers)
+            with RootKeeper(service, service.clock):
+                _until_ended(_run(service, servers, service.tell), servers)
 
 
 def _servers(service: Service, doors: Doors, cluster: Rates, started: Callable[[str], None]) -> list[_Server]:

@@ -19,8 +19,10 @@ from placet_api.http.succession import Ruling, Succession
 from placet_api.http.tokens import TokenStore
 from placet_api.policy_bundles import served
 from placet_api.project import FILE, Project
+from placet_api.root_keeper import RootWatch
 from placet_api.settings import TABLE
 from placet_api.wiring import House
+from placet_attestations.roots import LoadedRoot
 from placet_engine.errors import PolicyError
 from placet_engine.log.entry import event_draft
 
@@ -56,6 +58,8 @@ class Service:
     ) -> None:
         """`reread` reads the project's files again, for `reload`. Raises what opening a house raises."""
         settings = project.settings
+        self.opened = house.clock()
+        self.root_watch = RootWatch()
         self._reread = reread
         self._configured = (project.root / FILE).is_file()
         self._switch_seconds = switch_seconds
@@ -88,6 +92,11 @@ class Service:
     def use(self) -> AbstractContextManager[House]:
         """The house that rules, held until the block ends. To be used in the thread that works with it."""
         return self._succession.use()
+
+    def in_use(self) -> tuple[Project, tuple[LoadedRoot, ...]]:
+        """The project and the roots that judge now, for their keeper."""
+        with self.use() as house:
+            return house.project, house.trust.roots
 
     def reload(self, why: str) -> Ruling:
         """Read trust, policies and settings again: compile and check, note it in the log, then let it rule.

@@ -101,7 +101,7 @@ class WorkerService(Service):
 def mark(house: House) -> str:
     """Equal for two workers that judge by the same files and settings."""
     told = json.dumps(dict(house.project.settings.values), sort_keys=True, default=str)
-    return hashlib.sha256(f"{house.anchors.digest}\n{told}".encode()).hexdigest()
+    return hashlib.sha256(f"{house.anchors.digest}\n{house.trust.memory}\n{told}".encode()).hexdigest()
 
 
 def as_started(first: Project, now: Project) -> Project:
