@@ -1,4 +1,4 @@
-"""The roots of a project, for people and for programs: `placet trust roots`, `placet trust refresh`, `placet doctor`."""
+"""The roots of a project, for people and programs: `placet trust roots`, `placet trust refresh`, `placet doctor`."""
 
 from __future__ import annotations
 
