@@ -196,6 +196,7 @@ class RootKeeper:
             )
         else:
             self._pause = LOOK_SECONDS
+            _log.info("reloaded: %s", why)
 
 
 def _latest(root: LoadedRoot, folder: Path, state: Path) -> LoadedRoot:
