@@ -10,8 +10,8 @@ from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from securesystemslib.signer import CryptoSigner
-from tuf.api._payload import Root, Snapshot, TargetFile, Targets, Timestamp
+from securesystemslib.signer import CryptoSigner  # type: ignore[attr-defined]
+from tuf.api._payload import MetaFile, Root, Snapshot, TargetFile, Targets, Timestamp
 from tuf.api.metadata import Metadata
 
 ROLES = ("root", "timestamp", "snapshot", "targets")
@@ -127,7 +127,5 @@ def served(files: dict[str, bytes], context: Any = None) -> Iterator[str]:
             thread.join()
 
 
-def _meta(version: int, data: bytes) -> Any:
-    from tuf.api._payload import MetaFile
-
+def _meta(version: int, data: bytes) -> MetaFile:
     return MetaFile.from_data(version, data, ["sha256"])

@@ -89,7 +89,8 @@ class World:
         return mirror_path(self.service.project.fetched_roots, "root0")
 
     def _fetching(self, ca: Path | None, seconds: float) -> Callable[[str], Get]:
-        assert (ca, seconds) == (None, 60.0)
+        assert ca is None
+        assert seconds == 60.0
 
         def get(wanted: Wanted) -> bytes | None:
             if self.down:
@@ -116,7 +117,7 @@ def test_the_first_look_fetches_and_what_was_fetched_is_taken_over(world: World)
     assert len(world.service.roots[0].roots) == 1
     assert world.service.root_watch == RootWatch({"root0": -7 * 86400.0}, {})
     world.keeper.look()
-    assert len(world.service.why) == world.asked == 1
+    assert (len(world.service.why), world.asked) == (1, 1)
 
 
 def test_it_fetches_again_when_it_is_time(world: World) -> None:

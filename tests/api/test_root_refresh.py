@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from securesystemslib.signer import CryptoSigner
+from securesystemslib.signer import CryptoSigner  # type: ignore[attr-defined]
 from tuf.api import exceptions
 from tuf.api._payload import MetaFile
 from tuf.ngclient import FetcherInterface, Updater  # type: ignore[attr-defined]

@@ -27,7 +27,7 @@ from placet_attestations.roots import (
 )
 from placet_attestations.shipped_roots import SHIPPED
 from placet_attestations.trusted_root import TrustedRoot
-from placet_attestations.tuf_mirror import VerifiedMirror, verify_mirror
+from placet_attestations.tuf_mirror import Mirror, VerifiedMirror, verify_mirror
 from tests.tuf_repository import Repository
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -70,7 +70,7 @@ def test_a_shipped_root_that_is_to_be_refreshed_is_used_until_it_was(tmp_path: P
         assert root.as_of == SHIPPED["staging"].taken
         assert root.problem is not None
         assert root.problem.code == "root.tuf_missing"
-    found = tuf_of(root, tmp_path)
+    found = tuf_of(load(Shipped("staging", refresh=True), tmp_path), tmp_path)
     assert found == (SHIPPED["staging"].url, SHIPPED["staging"].read_tuf_root(), "trusted_root.json")
 
 
@@ -123,8 +123,6 @@ def test_the_pin_of_tuf_is_url_target_and_bootstrap(tmp_path: Path) -> None:
 
 
 def mirrored(repository: Repository) -> VerifiedMirror:
-    from placet_attestations.tuf_mirror import Mirror
-
     files = repository.files
     mirror = Mirror(
         (), files["timestamp.json"], files["1.snapshot.json"], files["1.targets.json"], repository.target
