@@ -101,13 +101,13 @@ def signed(part: Any, signers: list[CryptoSigner]) -> bytes:
 
 
 @contextmanager
-def served(files: dict[str, bytes], context: Any = None) -> Iterator[str]:
-    """A real server on loopback over these files; yields its URL."""
+def served(files: dict[str, bytes], context: Any = None, status: int = 404) -> Iterator[str]:
+    """A real server on loopback over these files; yields its URL. `status` is of what is not there."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             data = files.get(self.path.removeprefix("/"))
-            self.send_response(404 if data is None else 200)
+            self.send_response(status if data is None else 200)
             self.send_header("Content-Length", str(len(data or b"")))
             self.end_headers()
             self.wfile.write(data or b"")

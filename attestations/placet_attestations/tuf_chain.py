@@ -66,7 +66,7 @@ class TufChain:
         *,
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
-        """`before` is what was verified the last time: versions may not go below its, as far as its signatures
+        """`before` is what was verified from this bootstrap the last time: versions may not go below its, as far as its signatures
         still hold under the newest root (a new key for a role is how a repository recovers).
         """
         self._limits = limits
@@ -75,11 +75,8 @@ class TufChain:
         self._root = self._read(bootstrap, "root")
         _check_signatures(self._root.signed, self._root, "root")
         self._roots: list[bytes] = []
-        for kept in () if before is None else before.roots:
-            try:
-                self.add_root(kept)
-            except AttestationError:
-                break  # the repository has it, or it was another repository's
+        for known in () if before is None else before.roots:
+            self.add_root(known)
 
     def wanted_root(self) -> Wanted:
         """The root.json after the newest known; there need not be one."""

@@ -17,6 +17,7 @@ from placet_api.root_keeper import RootKeeper, RootWatch
 from placet_api.root_refresh import Get
 from placet_api.root_state import held
 from placet_api.settings import Value, resolve
+from placet_attestations.digests import Digest
 from placet_attestations.roots import LoadedRoot, RootFile, RootSource, Shipped, Tuf, load_root, mirror_path
 from placet_attestations.shipped_roots import SHIPPED
 from placet_attestations.tuf_chain import Wanted
@@ -111,7 +112,7 @@ def world(tmp_path: Path) -> World:
 
 
 def test_the_first_look_fetches_and_what_was_fetched_is_taken_over(world: World) -> None:
-    assert world.service.roots[0].roots == ()
+    assert world.service.roots[0].digest == Digest.of(b"")
     world.keeper.look()
     assert world.service.why == ["roots: root0 is another one"]
     assert len(world.service.roots[0].roots) == 1

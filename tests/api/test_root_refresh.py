@@ -560,3 +560,9 @@ def test_a_state_folder_that_is_a_file_is_said(clients: Clients) -> None:
     with pytest.raises(StoreError) as caught:
         clients.ours()
     assert caught.value.code == "root.unwritable"
+
+
+def test_an_answer_of_another_status_is_no_answer(clients: Clients) -> None:
+    with served({}, status=500) as url, pytest.raises(ServiceError, match="HTTP 500") as caught:
+        over_https(None, 10.0)(url)(Wanted("timestamp.json", 20))
+    assert caught.value.code == "roots.unreachable"

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from placet_attestations import roots
 from placet_attestations.digests import Digest
 from placet_attestations.errors import AttestationError
-from placet_attestations.limits import Limits
+from placet_attestations.limits import DEFAULT_LIMITS, Limits
 from placet_attestations.roots import (
     LoadedRoot,
     RootFile,
@@ -115,11 +116,11 @@ def test_the_pin_of_tuf_is_url_target_and_bootstrap(tmp_path: Path) -> None:
         Tuf("https://one.example.org", Path("b.json")),
         Tuf("https://one.example.org", Path("a.json"), "other.json"),
     ]
-    roots = [load(source, tmp_path) for source in sources]
-    assert len({root.pin for root in roots}) == 4
-    assert load(Tuf("https://one.example.org/", Path("a.json")), tmp_path).pin == roots[0].pin
-    assert {root.roots for root in roots} == {()}
-    assert tuf_of(roots[0], tmp_path) == ("https://one.example.org", b"a", "trusted_root.json")
+    loaded = [load(source, tmp_path) for source in sources]
+    assert len({root.pin for root in loaded}) == 4
+    assert load(Tuf("https://one.example.org/", Path("a.json")), tmp_path).pin == loaded[0].pin
+    assert {root.roots for root in loaded} == {()}
+    assert tuf_of(loaded[0], tmp_path) == ("https://one.example.org", b"a", "trusted_root.json")
 
 
 def mirrored(repository: Repository) -> VerifiedMirror:
@@ -169,3 +170,18 @@ def test_roots_together() -> None:
     assert pin_of([newer, two]) == pin_of([one, two])
     assert digest_of([newer, two]) != digest_of([one, two])
     assert pin_of([replace(one, id="two"), replace(two, id="one")]) != pin_of([one, two])
+
+
+def test_what_was_fetched_before_a_newer_root_was_shipped_is_not_used(tmp_path: Path) -> None:
+    repository = Repository(STAGING, now=NOW)
+    path = mirror_path(tmp_path, "it")
+    path.parent.mkdir()
+    path.write_bytes(mirrored(repository).mirror.dump())
+    shipped = replace(load(Shipped("public-good"), tmp_path), id="it", as_of=NOW + timedelta(days=8))
+    kept = roots._kept(shipped, repository.bootstrap, "trusted_root.json", tmp_path, DEFAULT_LIMITS)
+    assert (kept.digest, kept.as_of) == (shipped.digest, shipped.as_of)
+    assert kept.problem is not None
+    assert kept.problem.code == "root.tuf_older"
+    older = replace(shipped, as_of=NOW + timedelta(days=7))
+    kept = roots._kept(older, repository.bootstrap, "trusted_root.json", tmp_path, DEFAULT_LIMITS)
+    assert (kept.digest, kept.problem) == (Digest.of(STAGING), None)
