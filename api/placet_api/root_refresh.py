@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 from placet_api.errors import HOUSE_ERRORS, ConfigurationError, ServiceError, UsageError
 from placet_api.root_state import held, kept, replace
+from placet_attestations.errors import AttestationError
 from placet_attestations.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 Get: TypeAlias = "Callable[[Wanted], bytes | None]"
 """One file of a repository, None when it has no such file. Raises `ServiceError`."""
 
+_T = TypeVar("_T")
 NEVER: Final = "never"
 
 
@@ -116,16 +119,33 @@ def refresh(
 
 def walk(chain: TufChain, get: Get, now: datetime) -> VerifiedMirror:
     """Fetch file by file, each proved before the next is asked for; nothing that has expired is taken."""
+    kept = chain.before
     while (data := get(chain.wanted_root())) is not None:
         chain.add_root(data)
     chain.check_current(now)
     chain.set_timestamp(_there(get, chain.wanted_timestamp()))
     chain.check_current(now)
-    chain.set_snapshot(_there(get, chain.wanted_snapshot()))
+    _take(
+        chain.set_snapshot,
+        lambda: _there(get, chain.wanted_snapshot()),
+        None if kept is None else kept.snapshot,
+    )
     chain.check_current(now)
-    chain.set_targets(_there(get, chain.wanted_targets()))
+    _take(
+        chain.set_targets, lambda: _there(get, chain.wanted_targets()), None if kept is None else kept.targets
+    )
     chain.check_current(now)
-    return chain.finish(_there(get, chain.wanted_target()))
+    return _take(
+        chain.finish, lambda: _there(get, chain.wanted_target()), None if kept is None else kept.target
+    )
+
+
+def _take(take: Callable[[bytes], _T], fetch: Callable[[], bytes], kept: bytes | None) -> _T:
+    """Take what is kept where it is still what was announced, and fetch it where it is not."""
+    if kept is not None:
+        with suppress(AttestationError):
+            return take(kept)
+    return take(fetch())
 
 
 def over_https(

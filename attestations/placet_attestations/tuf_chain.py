@@ -66,12 +66,12 @@ class TufChain:
         *,
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
-        """`before` is what was verified from this bootstrap the last time: versions may not go below its, as far as its signatures
-        still hold under the newest root (a new key for a role is how a repository recovers).
+        """`before` is what was verified from this bootstrap the last time: versions may not go below its, as far as
+        its signatures still hold under the newest root (a new key for a role is how a repository recovers).
         """
         self._limits = limits
         self._target = target
-        self._before = before
+        self.before = before
         self._root = self._read(bootstrap, "root")
         _check_signatures(self._root.signed, self._root, "root")
         self._roots: list[bytes] = []
@@ -111,8 +111,8 @@ class TufChain:
         if (old := self._earlier("timestamp")) is not None:
             _not_below("timestamp.json", new.version, old.version)
             _not_below("snapshot.json", new.snapshot_meta.version, old.snapshot_meta.version)
-            if new.version == old.version and self._before is not None:
-                new, data = old, self._before.timestamp
+            if new.version == old.version and self.before is not None:
+                new, data = old, self.before.timestamp
         self._timestamp, self._timestamp_bytes = new, data
 
     def wanted_snapshot(self) -> Wanted:
@@ -182,10 +182,10 @@ class TufChain:
 
     def _earlier(self, role: Literal["timestamp", "snapshot"]) -> Any:
         """What was taken the last time, as far as the newest root still vouches for it."""
-        if self._before is None:
+        if self.before is None:
             return None
         try:
-            return self._signed(getattr(self._before, role), role)
+            return self._signed(getattr(self.before, role), role)
         except AttestationError:
             return None
 
