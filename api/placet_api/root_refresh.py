@@ -110,9 +110,8 @@ def refresh(
         before = kept(state, root.id, bootstrap, target, limits)
         chain = TufChain(bootstrap, target, None if before is None else before.mirror, limits=limits)
         after = walk(chain, getting(url), now)
-        TrustedRoot.parse(
-            after.target, limits=limits
-        )  # one that cannot be read must not replace one that can
+        # One that cannot be read must not replace one that can.
+        TrustedRoot.parse(after.target, limits=limits)
         replace(state, root.id, after.mirror.dump())
     return Refreshed(root.id, before, after)
 
