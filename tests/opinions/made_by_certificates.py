@@ -1,0 +1,257 @@
+"""Bundles of an instance of our own, right and wrong, as questions: what public instances never sign."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, Final, TypeAlias
+
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from tests.fakes.sigstore import IDENTITY, ISSUER, NOW, ORIGIN, Leaf, new_key, text
+from tests.fakes.timestamper import encoded
+from tests.opinions.instance import (
+    V03,
+    Bundle,
+    Instance,
+    as_chain,
+    changed_entry,
+    dsse_2,
+    hashedrekord_1,
+    hashedrekord_2,
+    intoto_2,
+    signature_of,
+    signed_bytes,
+    timeless,
+    with_entries,
+)
+from tests.opinions.made_by_keys import ARTIFACT
+from tests.opinions.questions import Identity, Question
+
+V1: Final = f"{ORIGIN} - 1"
+WHO: Final = Identity(IDENTITY, ISSUER)
+Made: TypeAlias = Iterator[tuple[str, Bundle, dict[str, Any]]]
+
+
+def certificate_questions() -> list[Question]:
+    """All of them, by name, and over the file unless they say another thing."""
+    made = Instance()
+    usual = {"signer": WHO, "root": made.root(), "artifact": ARTIFACT}
+    return [
+        Question(f"certificates/{name}", json.dumps(bundle).encode(), **{**usual, **changes})
+        for part in (_right, _rare, _content, _signer, _authority, _time, _log)
+        for name, bundle, changes in part(made)
+    ]
+
+
+def _right(made: Instance) -> Made:
+    dsse, blob = made.dsse(), made.blob()
+    yield "dsse", dsse, {}
+    yield "dsse over no file", dsse, {"artifact": None}
+    yield "a file", blob, {}
+    yield "dsse with a time stamp", made.stamped(dsse), {}
+    yield "a file with a time stamp", made.stamped(blob), {}
+    yield "intoto", made.logged(dsse, intoto_2(signature_of(dsse), made.leaf)), {}
+    yield "rekor 2, dsse", made.second_version(
+        dsse, hashedrekord_2(signed_bytes(), signature_of(dsse), made.leaf)
+    ), {}
+    yield "rekor 2, a file", made.second_version(
+        blob, hashedrekord_2(ARTIFACT, signature_of(blob), made.leaf)
+    ), {}
+    yield "version 0.2", as_chain(dsse, V03.replace(".v0.3+json", "+json;version=0.2")), {}
+    yield "version 0.1", as_chain(dsse, V03.replace(".v0.3+json", "+json;version=0.1")), {}
+    unlogged = with_entries(made.stamped(dsse))
+    yield "a time stamp and no log", unlogged, {"logged": False}
+    leaf = made.sigstore.leaf(logged=False)
+    private = with_entries(made.stamped(made.dsse(leaf)))
+    yield "nothing public", private, {"logged": False, "root": made.root(tlogs=[], ctlogs=[])}
+
+
+def _rare(made: Instance) -> Made:
+    dsse, blob = made.dsse(), made.blob()
+    signature = signature_of(dsse)
+    yield "rekor 2, dsse 0.0.2", made.second_version(dsse, dsse_2(signature, made.leaf)), {}
+    yield "hashedrekord 0.0.1 over an envelope", made.logged(
+        dsse, hashedrekord_1(signed_bytes(), signature, made.leaf)
+    ), {}
+    [entry] = dsse["verificationMaterial"]["tlogEntries"]
+    yield "the same entry twice", with_entries(dsse, entry, entry), {}
+    yield "two entries", made.logged(
+        dsse, intoto_2(signature, made.leaf), hashedrekord_1(signed_bytes(), signature, made.leaf)
+    ), {}
+    yield "a chain in version 0.3", as_chain(dsse, V03), {}
+    yield "a chain with its root", as_chain(
+        dsse, V03.replace(".v0.3+json", "+json;version=0.2"), encoded(made.sigstore.ca)
+    ), {}
+    no_digest = copy.deepcopy(blob)
+    del no_digest["messageSignature"]["messageDigest"]
+    yield "a file without its digest", no_digest, {}
+    named = copy.deepcopy(dsse)
+    named["dsseEnvelope"]["signatures"][0]["keyid"] = "somebody"
+    yield "a key id that nobody signed", named, {}
+    proofless = changed_entry(dsse, inclusionProof=None)
+    yield "a promise and no proof", proofless, {}
+    yield "a promise and no proof, version 0.1", as_chain(
+        proofless, V03.replace(".v0.3+json", "+json;version=0.1")
+    ), {}
+
+
+def _content(made: Instance) -> Made:
+    dsse, blob = made.dsse(), made.blob()
+    signature = signature_of(dsse)
+    yield "dsse over another file", dsse, {"artifact": b"other"}
+    yield "another file", blob, {"artifact": b"other"}
+    lying = copy.deepcopy(blob)
+    lying["messageSignature"]["messageDigest"]["digest"] = text(b"\0" * 32)
+    yield "a file with another digest", lying, {}
+    payload = copy.deepcopy(dsse)
+    payload["dsseEnvelope"]["payload"] = text(b"{}")
+    yield "another payload", payload, {"artifact": None}
+    kind = copy.deepcopy(dsse)
+    kind["dsseEnvelope"]["payloadType"] = "text/plain"
+    yield "another payload type", kind, {}
+    yield "a signed payload of text", made.signed(b"text"), {"artifact": None}
+    again = made.dsse()
+    yield "the entry of another signature", with_entries(
+        dsse, *again["verificationMaterial"]["tlogEntries"]
+    ), {}
+    other = Leaf(made.leaf.key, made.sigstore.leaf(key=made.leaf.key).certificate)
+    yield "an entry with another certificate", made.logged(dsse, intoto_2(signature, other)), {}
+    yield "an entry of another file", made.logged(
+        blob, hashedrekord_1(b"other", signature_of(blob), made.leaf)
+    ), {}
+    yield "an entry of another kind", made.logged(dsse, {"apiVersion": "0.0.1", "kind": "rpm", "spec": {}}), {}
+    yield "an entry that names another kind", changed_entry(
+        dsse, kindVersion={"kind": "intoto", "version": "0.0.2"}
+    ), {}
+    stranger = replace(made.leaf, key=new_key())
+    yield "a signature by another key", made.dsse(stranger), {}
+
+
+def _signer(made: Instance) -> Made:
+    sigstore, dsse = made.sigstore, made.dsse()
+    yield "another identity", dsse, {"signer": Identity(f"{IDENTITY}/", ISSUER)}
+    yield "an identity of other letters", dsse, {"signer": Identity(IDENTITY.upper(), ISSUER)}
+    yield "the beginning of an identity", dsse, {"signer": Identity(IDENTITY[:-1], ISSUER)}
+    yield "another issuer", dsse, {"signer": Identity(IDENTITY, f"{ISSUER}/")}
+    uri = x509.UniformResourceIdentifier
+    leaves = {
+        "an address": (sigstore.leaf(x509.RFC822Name("a@acme.example")), Identity("a@acme.example", ISSUER)),
+        "a host": (sigstore.leaf(x509.DNSName("acme.example")), Identity("acme.example", ISSUER)),
+        "two names": (sigstore.leaf(uri(IDENTITY), uri("https://other.example")), WHO),
+        "two names, the second": (sigstore.leaf(uri("https://other.example"), uri(IDENTITY)), WHO),
+        "no issuer": (sigstore.leaf(extensions={}), WHO),
+        "the issuer of the first version": (
+            sigstore.leaf(extensions={"1.3.6.1.4.1.57264.1.1": ISSUER.encode()}),
+            WHO,
+        ),
+        "an authority's certificate": (sigstore.leaf(is_ca=True), WHO),
+        "a certificate for servers": (sigstore.leaf(usage=ExtendedKeyUsageOID.SERVER_AUTH), WHO),
+        "a certificate for any use": (sigstore.leaf(usage=ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE), WHO),
+        "a certificate for time stamps": (sigstore.leaf(usage=ExtendedKeyUsageOID.TIME_STAMPING), WHO),
+    }
+    for name, (leaf, who) in leaves.items():
+        yield name, made.dsse(leaf), {"signer": who}
+
+
+def _authority(made: Instance) -> Made:
+    sigstore, dsse = made.sigstore, made.dsse()
+    yield "no certificate log", made.dsse(sigstore.leaf(logged=False)), {}
+    swapped = replace_leaf(dsse, made)
+    yield "a certificate of another authority", swapped, {}
+    yield "another root", dsse, {"root": json.dumps(made.stranger.root()).encode()}
+    stranger = made.stranger.root()
+    for member in ("tlogs", "ctlogs", "certificateAuthorities"):
+        yield f"another root's {member}", dsse, {"root": made.root(**{member: stranger[member]})}
+        yield f"a root without {member}", dsse, {"root": made.root(**{member: []})}
+    start = (NOW - timedelta(days=365)).isoformat()
+    before = {"start": start, "end": (NOW - timedelta(days=1)).isoformat()}
+    after = {"start": (NOW + timedelta(days=1)).isoformat()}
+    ends_now = {"start": start, "end": NOW.isoformat()}
+    for who in ("ca", "log", "ct"):
+        for when, window in (("retired", before), ("not yet there", after), ("to the second", ends_now)):
+            root = json.dumps(sigstore.root(**{who: window})).encode()
+            yield f"{who} {when}", dsse, {"root": root}
+
+
+def replace_leaf(bundle: Bundle, made: Instance) -> Bundle:
+    """The same with a certificate for the same key by an authority that nobody trusts."""
+    leaf = made.stranger.leaf(key=made.leaf.key)
+    return made.dsse(leaf)
+
+
+def _time(made: Instance) -> Made:
+    dsse = made.dsse()
+    minutes = {"before": -1, "at the start": 0, "at the end": 10, "after": 11}
+    for name, count in minutes.items():
+        instant = NOW + timedelta(minutes=count)
+        yield f"logged {name}", made.dsse(instant=instant), {}
+        yield f"stamped {name}", made.stamped(dsse, instant=instant), {}
+        unlogged = with_entries(made.stamped(dsse, instant=instant))
+        yield f"stamped {name}, no log", unlogged, {"logged": False}
+    yield "a second after the end", made.dsse(instant=NOW + timedelta(minutes=10, seconds=1)), {}
+    yield "a stranger's time stamp", made.stamped(dsse, made.stranger), {}
+    yield "a stranger's time stamp, no log", with_entries(made.stamped(dsse, made.stranger)), {"logged": False}
+    other = made.stamped(made.dsse())
+    moved = copy.deepcopy(dsse)
+    moved["verificationMaterial"]["timestampVerificationData"] = other["verificationMaterial"][
+        "timestampVerificationData"
+    ]
+    yield "the time stamp of another signature", moved, {}
+    yield "no time", timeless(dsse), {}
+    yield "no time and no log", with_entries(dsse), {"logged": False}
+    yield "a time that the log did not promise", changed_entry(
+        dsse, integratedTime=str(int(NOW.timestamp()) + 1)
+    ), {}
+    yield "a time without a promise", changed_entry(dsse, inclusionPromise=None), {}
+
+
+def _log(made: Instance) -> Made:
+    dsse = made.dsse()
+    [entry] = dsse["verificationMaterial"]["tlogEntries"]
+    proof = entry["inclusionProof"]
+    root_hash, sigstore, stranger = b"\0" * 32, made.sigstore, made.stranger
+    yield "no log entry", with_entries(made.stamped(dsse)), {}
+    yield "a stranger's log", with_entries(
+        dsse, *Instance(stranger).dsse(made.leaf)["verificationMaterial"]["tlogEntries"]
+    ), {}
+    signed_root = hash_of(proof)
+    notes = {
+        "another tree": sigstore.checkpoint(root_hash, 1, V1),
+        "another size": sigstore.checkpoint(signed_root, 2, V1),
+        "a stranger": stranger.checkpoint(signed_root, 1, V1),
+        "another name": sigstore.checkpoint(signed_root, 1, V1.replace(ORIGIN, "other.example"), "other.example"),
+        "another origin": sigstore.checkpoint(signed_root, 1, V1.replace(ORIGIN, "other.example")),
+    }
+    for name, note in notes.items():
+        yield f"the checkpoint of {name}", changed_entry(
+            dsse, inclusionProof={**proof, "checkpoint": {"envelope": note}}
+        ), {}
+    proofs: dict[str, dict[str, Any]] = {
+        "no checkpoint": {**proof, "checkpoint": None},
+        "another root hash": {**proof, "rootHash": text(root_hash)},
+        "another size": {**proof, "treeSize": "2"},
+        "another index": {**proof, "logIndex": "1"},
+        "a hash too many": {**proof, "hashes": [text(root_hash)]},
+    }
+    for name, changed in proofs.items():
+        kept = {member: value for member, value in changed.items() if value is not None}
+        yield f"a proof with {name}", changed_entry(dsse, inclusionProof=kept), {}
+    yield "another log index", changed_entry(dsse, logIndex="1"), {}
+    yield "a negative log index", changed_entry(dsse, logIndex="-1"), {}
+    yield "a broken promise", changed_entry(
+        dsse, inclusionPromise={"signedEntryTimestamp": text(b"\x30\x06\x02\x01\x01\x02\x01\x01")}
+    ), {}
+    yield "no promise, but a time stamp", made.stamped(changed_entry(dsse, inclusionPromise=None)), {}
+    yield "the id of another log", changed_entry(dsse, logId={"keyId": text(root_hash)}), {}
+
+
+def hash_of(proof: dict[str, Any]) -> bytes:
+    """The root hash of a proof."""
+    from base64 import b64decode
+
+    return b64decode(proof["rootHash"])
