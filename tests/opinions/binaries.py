@@ -41,7 +41,9 @@ def cosign(environ: Mapping[str, str] = os.environ) -> Path:
     """The program, out of the cache or compiled now; BuildError with Go's own words when that fails."""
     module = read_module(COSIGN_MODULE, COSIGN)
     values = {"sigs.k8s.io/release-utils/version.gitVersion": module.version}
-    job = once.Job("cosign", module, compiler.flags(values), f"cosign {module.version}", "about three minutes")
+    job = once.Job(
+        "cosign", module, compiler.flags(values), f"cosign {module.version}", "about three minutes"
+    )
 
     def compile_into(go: Toolchain, scratch: Path) -> None:
         used = compiler.Go.at(module, go, scratch, environ)
@@ -83,7 +85,15 @@ def _install(entry: Path, scratch: Path, used: Node, environ: Mapping[str, str])
     try:
         for name in _LOCKED:
             shutil.copyfile(NPM_PACKAGE / name, scratch / name)
-        command = [used.program, used.npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-bin-links"]
+        command = [
+            used.program,
+            used.npm,
+            "ci",
+            "--ignore-scripts",
+            "--no-audit",
+            "--no-fund",
+            "--no-bin-links",
+        ]
         done = subprocess.run(command, cwd=scratch, env=environ, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise BuildError(

@@ -53,7 +53,9 @@ def _words(question: Question, folder: Path) -> list[str] | Answer:
         return ["verify-blob", *words, _artifact(question.artifact, folder)]
     kind = _predicate_type(question)
     if kind is None:
-        return Answer("cannot", "without a file it verifies in-toto statements that name their predicate's type")
+        return Answer(
+            "cannot", "without a file it verifies in-toto statements that name their predicate's type"
+        )
     return ["verify-blob-attestation", "--check-claims=false", "--type", kind, *words]
 
 

@@ -11,14 +11,17 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeAlias
 
+from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from placet_attestations.envelope import pae
 from placet_attestations.statement import PAYLOAD_TYPE
-from tests.fakes.sigstore import NOW, ORIGIN, Leaf, Sigstore, text
+from tests.fakes.der import utf8
+from tests.fakes.sigstore import ISSUER, NOW, ORIGIN, Leaf, Sigstore, text
 from tests.opinions.made_by_keys import ARTIFACT, STATEMENT
 
+FULCIO: Final = "1.3.6.1.4.1.57264.1"
 LATER: Final = NOW + timedelta(minutes=1)
 V03: Final = "application/vnd.dev.sigstore.bundle.v0.3+json"
 Bundle: TypeAlias = dict[str, Any]
@@ -33,7 +36,12 @@ class Instance:
     leaf: Leaf = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "leaf", self.sigstore.leaf())
+        object.__setattr__(self, "leaf", self.new_leaf())
+
+    def new_leaf(self, *names: x509.GeneralName, **changes: Any) -> Leaf:
+        """As Fulcio makes them, with the issuer in both extensions: sigstore-python reads the first alone."""
+        both = {f"{FULCIO}.1": ISSUER.encode(), f"{FULCIO}.8": utf8(ISSUER)}
+        return self.sigstore.leaf(*names, **{"extensions": both, **changes})
 
     def root(self, **changes: Any) -> bytes:
         """The trusted root, with other members."""

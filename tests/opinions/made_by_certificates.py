@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -12,9 +13,11 @@ from typing import Any, Final, TypeAlias
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from tests.fakes.der import utf8
 from tests.fakes.sigstore import IDENTITY, ISSUER, NOW, ORIGIN, Leaf, new_key, text
 from tests.fakes.timestamper import encoded
 from tests.opinions.instance import (
+    FULCIO,
     V03,
     Bundle,
     Instance,
@@ -56,17 +59,21 @@ def _right(made: Instance) -> Made:
     yield "dsse with a time stamp", made.stamped(dsse), {}
     yield "a file with a time stamp", made.stamped(blob), {}
     yield "intoto", made.logged(dsse, intoto_2(signature_of(dsse), made.leaf)), {}
-    yield "rekor 2, dsse", made.second_version(
-        dsse, hashedrekord_2(signed_bytes(), signature_of(dsse), made.leaf)
-    ), {}
-    yield "rekor 2, a file", made.second_version(
-        blob, hashedrekord_2(ARTIFACT, signature_of(blob), made.leaf)
-    ), {}
+    yield (
+        "rekor 2, dsse",
+        made.second_version(dsse, hashedrekord_2(signed_bytes(), signature_of(dsse), made.leaf)),
+        {},
+    )
+    yield (
+        "rekor 2, a file",
+        made.second_version(blob, hashedrekord_2(ARTIFACT, signature_of(blob), made.leaf)),
+        {},
+    )
     yield "version 0.2", as_chain(dsse, V03.replace(".v0.3+json", "+json;version=0.2")), {}
     yield "version 0.1", as_chain(dsse, V03.replace(".v0.3+json", "+json;version=0.1")), {}
     unlogged = with_entries(made.stamped(dsse))
     yield "a time stamp and no log", unlogged, {"logged": False}
-    leaf = made.sigstore.leaf(logged=False)
+    leaf = made.new_leaf(logged=False)
     private = with_entries(made.stamped(made.dsse(leaf)))
     yield "nothing public", private, {"logged": False, "root": made.root(tlogs=[], ctlogs=[])}
 
@@ -75,18 +82,26 @@ def _rare(made: Instance) -> Made:
     dsse, blob = made.dsse(), made.blob()
     signature = signature_of(dsse)
     yield "rekor 2, dsse 0.0.2", made.second_version(dsse, dsse_2(signature, made.leaf)), {}
-    yield "hashedrekord 0.0.1 over an envelope", made.logged(
-        dsse, hashedrekord_1(signed_bytes(), signature, made.leaf)
-    ), {}
+    yield (
+        "hashedrekord 0.0.1 over an envelope",
+        made.logged(dsse, hashedrekord_1(signed_bytes(), signature, made.leaf)),
+        {},
+    )
     [entry] = dsse["verificationMaterial"]["tlogEntries"]
     yield "the same entry twice", with_entries(dsse, entry, entry), {}
-    yield "two entries", made.logged(
-        dsse, intoto_2(signature, made.leaf), hashedrekord_1(signed_bytes(), signature, made.leaf)
-    ), {}
+    yield (
+        "two entries",
+        made.logged(
+            dsse, intoto_2(signature, made.leaf), hashedrekord_1(signed_bytes(), signature, made.leaf)
+        ),
+        {},
+    )
     yield "a chain in version 0.3", as_chain(dsse, V03), {}
-    yield "a chain with its root", as_chain(
-        dsse, V03.replace(".v0.3+json", "+json;version=0.2"), encoded(made.sigstore.ca)
-    ), {}
+    yield (
+        "a chain with its root",
+        as_chain(dsse, V03.replace(".v0.3+json", "+json;version=0.2"), encoded(made.sigstore.ca)),
+        {},
+    )
     no_digest = copy.deepcopy(blob)
     del no_digest["messageSignature"]["messageDigest"]
     yield "a file without its digest", no_digest, {}
@@ -95,9 +110,11 @@ def _rare(made: Instance) -> Made:
     yield "a key id that nobody signed", named, {}
     proofless = changed_entry(dsse, inclusionProof=None)
     yield "a promise and no proof", proofless, {}
-    yield "a promise and no proof, version 0.1", as_chain(
-        proofless, V03.replace(".v0.3+json", "+json;version=0.1")
-    ), {}
+    yield (
+        "a promise and no proof, version 0.1",
+        as_chain(proofless, V03.replace(".v0.3+json", "+json;version=0.1")),
+        {},
+    )
 
 
 def _content(made: Instance) -> Made:
@@ -116,43 +133,57 @@ def _content(made: Instance) -> Made:
     yield "another payload type", kind, {}
     yield "a signed payload of text", made.signed(b"text"), {"artifact": None}
     again = made.dsse()
-    yield "the entry of another signature", with_entries(
-        dsse, *again["verificationMaterial"]["tlogEntries"]
-    ), {}
-    other = Leaf(made.leaf.key, made.sigstore.leaf(key=made.leaf.key).certificate)
+    yield (
+        "the entry of another signature",
+        with_entries(dsse, *again["verificationMaterial"]["tlogEntries"]),
+        {},
+    )
+    other = Leaf(made.leaf.key, made.new_leaf(key=made.leaf.key).certificate)
     yield "an entry with another certificate", made.logged(dsse, intoto_2(signature, other)), {}
-    yield "an entry of another file", made.logged(
-        blob, hashedrekord_1(b"other", signature_of(blob), made.leaf)
-    ), {}
-    yield "an entry of another kind", made.logged(dsse, {"apiVersion": "0.0.1", "kind": "rpm", "spec": {}}), {}
-    yield "an entry that names another kind", changed_entry(
-        dsse, kindVersion={"kind": "intoto", "version": "0.0.2"}
-    ), {}
+    yield (
+        "an entry of another file",
+        made.logged(blob, hashedrekord_1(b"other", signature_of(blob), made.leaf)),
+        {},
+    )
+    yield (
+        "an entry of another kind",
+        made.logged(dsse, {"apiVersion": "0.0.1", "kind": "rpm", "spec": {}}),
+        {},
+    )
+    yield (
+        "an entry that names another kind",
+        changed_entry(dsse, kindVersion={"kind": "intoto", "version": "0.0.2"}),
+        {},
+    )
     stranger = replace(made.leaf, key=new_key())
     yield "a signature by another key", made.dsse(stranger), {}
 
 
 def _signer(made: Instance) -> Made:
-    sigstore, dsse = made.sigstore, made.dsse()
+    dsse = made.dsse()
     yield "another identity", dsse, {"signer": Identity(f"{IDENTITY}/", ISSUER)}
     yield "an identity of other letters", dsse, {"signer": Identity(IDENTITY.upper(), ISSUER)}
     yield "the beginning of an identity", dsse, {"signer": Identity(IDENTITY[:-1], ISSUER)}
     yield "another issuer", dsse, {"signer": Identity(IDENTITY, f"{ISSUER}/")}
     uri = x509.UniformResourceIdentifier
     leaves = {
-        "an address": (sigstore.leaf(x509.RFC822Name("a@acme.example")), Identity("a@acme.example", ISSUER)),
-        "a host": (sigstore.leaf(x509.DNSName("acme.example")), Identity("acme.example", ISSUER)),
-        "two names": (sigstore.leaf(uri(IDENTITY), uri("https://other.example")), WHO),
-        "two names, the second": (sigstore.leaf(uri("https://other.example"), uri(IDENTITY)), WHO),
-        "no issuer": (sigstore.leaf(extensions={}), WHO),
-        "the issuer of the first version": (
-            sigstore.leaf(extensions={"1.3.6.1.4.1.57264.1.1": ISSUER.encode()}),
+        "an address": (made.new_leaf(x509.RFC822Name("a@acme.example")), Identity("a@acme.example", ISSUER)),
+        "a host": (made.new_leaf(x509.DNSName("acme.example")), Identity("acme.example", ISSUER)),
+        "two names": (made.new_leaf(uri(IDENTITY), uri("https://other.example")), WHO),
+        "two names, the second": (made.new_leaf(uri("https://other.example"), uri(IDENTITY)), WHO),
+        "the issuer of the second version": (
+            made.new_leaf(extensions={f"{FULCIO}.8": utf8(ISSUER)}),
             WHO,
         ),
-        "an authority's certificate": (sigstore.leaf(is_ca=True), WHO),
-        "a certificate for servers": (sigstore.leaf(usage=ExtendedKeyUsageOID.SERVER_AUTH), WHO),
-        "a certificate for any use": (sigstore.leaf(usage=ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE), WHO),
-        "a certificate for time stamps": (sigstore.leaf(usage=ExtendedKeyUsageOID.TIME_STAMPING), WHO),
+        "no issuer": (made.new_leaf(extensions={}), WHO),
+        "the issuer of the first version": (
+            made.new_leaf(extensions={f"{FULCIO}.1": ISSUER.encode()}),
+            WHO,
+        ),
+        "an authority's certificate": (made.new_leaf(is_ca=True), WHO),
+        "a certificate for servers": (made.new_leaf(usage=ExtendedKeyUsageOID.SERVER_AUTH), WHO),
+        "a certificate for any use": (made.new_leaf(usage=ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE), WHO),
+        "a certificate for time stamps": (made.new_leaf(usage=ExtendedKeyUsageOID.TIME_STAMPING), WHO),
     }
     for name, (leaf, who) in leaves.items():
         yield name, made.dsse(leaf), {"signer": who}
@@ -160,8 +191,8 @@ def _signer(made: Instance) -> Made:
 
 def _authority(made: Instance) -> Made:
     sigstore, dsse = made.sigstore, made.dsse()
-    yield "no certificate log", made.dsse(sigstore.leaf(logged=False)), {}
-    swapped = replace_leaf(dsse, made)
+    yield "no certificate log", made.dsse(made.new_leaf(logged=False)), {}
+    swapped = _replaced(dsse, made)
     yield "a certificate of another authority", swapped, {}
     yield "another root", dsse, {"root": json.dumps(made.stranger.root()).encode()}
     stranger = made.stranger.root()
@@ -178,9 +209,9 @@ def _authority(made: Instance) -> Made:
             yield f"{who} {when}", dsse, {"root": root}
 
 
-def replace_leaf(bundle: Bundle, made: Instance) -> Bundle:
+def _replaced(bundle: Bundle, made: Instance) -> Bundle:
     """The same with a certificate for the same key by an authority that nobody trusts."""
-    leaf = made.stranger.leaf(key=made.leaf.key)
+    leaf = Instance(made.stranger).new_leaf(key=made.leaf.key)
     return made.dsse(leaf)
 
 
@@ -195,7 +226,11 @@ def _time(made: Instance) -> Made:
         yield f"stamped {name}, no log", unlogged, {"logged": False}
     yield "a second after the end", made.dsse(instant=NOW + timedelta(minutes=10, seconds=1)), {}
     yield "a stranger's time stamp", made.stamped(dsse, made.stranger), {}
-    yield "a stranger's time stamp, no log", with_entries(made.stamped(dsse, made.stranger)), {"logged": False}
+    yield (
+        "a stranger's time stamp, no log",
+        with_entries(made.stamped(dsse, made.stranger)),
+        {"logged": False},
+    )
     other = made.stamped(made.dsse())
     moved = copy.deepcopy(dsse)
     moved["verificationMaterial"]["timestampVerificationData"] = other["verificationMaterial"][
@@ -204,9 +239,11 @@ def _time(made: Instance) -> Made:
     yield "the time stamp of another signature", moved, {}
     yield "no time", timeless(dsse), {}
     yield "no time and no log", with_entries(dsse), {"logged": False}
-    yield "a time that the log did not promise", changed_entry(
-        dsse, integratedTime=str(int(NOW.timestamp()) + 1)
-    ), {}
+    yield (
+        "a time that the log did not promise",
+        changed_entry(dsse, integratedTime=str(int(NOW.timestamp()) + 1)),
+        {},
+    )
     yield "a time without a promise", changed_entry(dsse, inclusionPromise=None), {}
 
 
@@ -216,21 +253,27 @@ def _log(made: Instance) -> Made:
     proof = entry["inclusionProof"]
     root_hash, sigstore, stranger = b"\0" * 32, made.sigstore, made.stranger
     yield "no log entry", with_entries(made.stamped(dsse)), {}
-    yield "a stranger's log", with_entries(
-        dsse, *Instance(stranger).dsse(made.leaf)["verificationMaterial"]["tlogEntries"]
-    ), {}
-    signed_root = hash_of(proof)
+    yield (
+        "a stranger's log",
+        with_entries(dsse, *Instance(stranger).dsse(made.leaf)["verificationMaterial"]["tlogEntries"]),
+        {},
+    )
+    signed_root = _hash_of(proof)
     notes = {
         "another tree": sigstore.checkpoint(root_hash, 1, V1),
         "another size": sigstore.checkpoint(signed_root, 2, V1),
         "a stranger": stranger.checkpoint(signed_root, 1, V1),
-        "another name": sigstore.checkpoint(signed_root, 1, V1.replace(ORIGIN, "other.example"), "other.example"),
+        "another name": sigstore.checkpoint(
+            signed_root, 1, V1.replace(ORIGIN, "other.example"), "other.example"
+        ),
         "another origin": sigstore.checkpoint(signed_root, 1, V1.replace(ORIGIN, "other.example")),
     }
     for name, note in notes.items():
-        yield f"the checkpoint of {name}", changed_entry(
-            dsse, inclusionProof={**proof, "checkpoint": {"envelope": note}}
-        ), {}
+        yield (
+            f"the checkpoint of {name}",
+            changed_entry(dsse, inclusionProof={**proof, "checkpoint": {"envelope": note}}),
+            {},
+        )
     proofs: dict[str, dict[str, Any]] = {
         "no checkpoint": {**proof, "checkpoint": None},
         "another root hash": {**proof, "rootHash": text(root_hash)},
@@ -243,15 +286,17 @@ def _log(made: Instance) -> Made:
         yield f"a proof with {name}", changed_entry(dsse, inclusionProof=kept), {}
     yield "another log index", changed_entry(dsse, logIndex="1"), {}
     yield "a negative log index", changed_entry(dsse, logIndex="-1"), {}
-    yield "a broken promise", changed_entry(
-        dsse, inclusionPromise={"signedEntryTimestamp": text(b"\x30\x06\x02\x01\x01\x02\x01\x01")}
-    ), {}
+    yield (
+        "a broken promise",
+        changed_entry(
+            dsse, inclusionPromise={"signedEntryTimestamp": text(b"\x30\x06\x02\x01\x01\x02\x01\x01")}
+        ),
+        {},
+    )
     yield "no promise, but a time stamp", made.stamped(changed_entry(dsse, inclusionPromise=None)), {}
     yield "the id of another log", changed_entry(dsse, logId={"keyId": text(root_hash)}), {}
 
 
-def hash_of(proof: dict[str, Any]) -> bytes:
+def _hash_of(proof: dict[str, Any]) -> bytes:
     """The root hash of a proof."""
-    from base64 import b64decode
-
     return b64decode(proof["rootHash"])

@@ -92,9 +92,7 @@ def _wrong(signers: dict[str, Signer]) -> Iterator[Question]:
     yield Question("keys/another key", sign_statement(STATEMENT, signers["P-256"]), stranger, None)
     message = Envelope(PAYLOAD_TYPE, STATEMENT.raw, (Signature(b""),)).pae
     short = _P384_KEY.sign(message, ec.ECDSA(hashes.SHA256()))
-    yield Question(
-        "keys/P-384 with SHA-256", _signed(signers["P-384"], short), _key(signers["P-384"]), None
-    )
+    yield Question("keys/P-384 with SHA-256", _signed(signers["P-384"], short), _key(signers["P-384"]), None)
 
 
 def _spellings(signer: Signer) -> Iterator[Question]:
