@@ -86,8 +86,8 @@ def _install(entry: Path, scratch: Path, used: Node, environ: Mapping[str, str])
         for name in _LOCKED:
             shutil.copyfile(NPM_PACKAGE / name, scratch / name)
         command = [
-            used.program,
-            used.npm,
+            str(used.program),
+            str(used.npm),
             "ci",
             "--ignore-scripts",
             "--no-audit",

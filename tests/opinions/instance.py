@@ -13,12 +13,11 @@ from typing import Any, Final, TypeAlias
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from placet_attestations.envelope import pae
 from placet_attestations.statement import PAYLOAD_TYPE
 from tests.fakes.der import utf8
-from tests.fakes.sigstore import ISSUER, NOW, ORIGIN, Leaf, Sigstore, text
+from tests.fakes.sigstore import ISSUER, NOW, ORIGIN, Leaf, Sigstore, signed, text
 from tests.opinions.made_by_keys import ARTIFACT, STATEMENT
 
 FULCIO: Final = "1.3.6.1.4.1.57264.1"
@@ -49,11 +48,17 @@ class Instance:
 
     def dsse(self, leaf: Leaf | None = None, instant: datetime = NOW) -> Bundle:
         """A statement with a dsse/0.0.1 entry."""
-        return self.signed(STATEMENT.raw, leaf, instant)
+        return self.over(STATEMENT.raw, leaf, instant)
 
-    def signed(self, payload: bytes, leaf: Leaf | None = None, instant: datetime = NOW) -> Bundle:
-        """The same over any payload."""
-        bundle = self.sigstore.sign(leaf or self.leaf, payload, instant)
+    def over(
+        self,
+        payload: bytes,
+        leaf: Leaf | None = None,
+        instant: datetime = NOW,
+        hash_: hashes.HashAlgorithm | None = None,
+    ) -> Bundle:
+        """The same over any payload, and by another hash than the usual one."""
+        bundle = self.sigstore.sign(leaf or self.leaf, payload, instant, hash_)
         [entry] = bundle["verificationMaterial"]["tlogEntries"]
         return with_entries(bundle, self.spelled(entry))
 
@@ -68,7 +73,7 @@ class Instance:
 
     def blob(self) -> Bundle:
         """A signature over a file, with a hashedrekord/0.0.1 entry."""
-        signature = self.leaf.key.sign(ARTIFACT, ec.ECDSA(hashes.SHA256()))
+        signature = signed(self.leaf.key, ARTIFACT)
         bundle = {
             "mediaType": V03,
             "verificationMaterial": {"certificate": {"rawBytes": text(self.leaf.der)}, "tlogEntries": []},

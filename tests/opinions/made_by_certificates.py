@@ -11,10 +11,12 @@ from datetime import timedelta
 from typing import Any, Final, TypeAlias
 
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from tests.fakes.der import utf8
-from tests.fakes.sigstore import IDENTITY, ISSUER, NOW, ORIGIN, Leaf, new_key, text
+from tests.fakes.sigstore import IDENTITY, ISSUER, NOW, ORIGIN, Leaf, SigningKey, new_key, text
 from tests.fakes.timestamper import encoded
 from tests.opinions.instance import (
     FULCIO,
@@ -32,7 +34,7 @@ from tests.opinions.instance import (
     timeless,
     with_entries,
 )
-from tests.opinions.made_by_keys import ARTIFACT
+from tests.opinions.made_by_keys import ARTIFACT, STATEMENT
 from tests.opinions.questions import Identity, Question
 
 V1: Final = f"{ORIGIN} - 1"
@@ -46,7 +48,7 @@ def certificate_questions() -> list[Question]:
     usual = {"signer": WHO, "root": made.root(), "artifact": ARTIFACT}
     return [
         Question(f"certificates/{name}", json.dumps(bundle).encode(), **{**usual, **changes})
-        for part in (_right, _rare, _content, _signer, _authority, _time, _log)
+        for part in (_right, _keys, _rare, _content, _signer, _authority, _time, _log)
         for name, bundle, changes in part(made)
     ]
 
@@ -76,6 +78,20 @@ def _right(made: Instance) -> Made:
     leaf = made.new_leaf(logged=False)
     private = with_entries(made.stamped(made.dsse(leaf)))
     yield "nothing public", private, {"logged": False, "root": made.root(tlogs=[], ctlogs=[])}
+
+
+def _keys(made: Instance) -> Made:
+    curves = {"P-384": ec.SECP384R1(), "P-521": ec.SECP521R1()}
+    keys: dict[str, SigningKey] = {
+        **{name: ec.generate_private_key(curve) for name, curve in curves.items()},
+        "RSA 2048": rsa.generate_private_key(65537, 2048),
+        "Ed25519": ed25519.Ed25519PrivateKey.generate(),
+    }
+    leaves = {name: made.new_leaf(key=key) for name, key in keys.items()}
+    for name, leaf in leaves.items():
+        yield f"a key of {name}", made.dsse(leaf), {}
+    for name, hash_ in (("P-384", hashes.SHA256()), ("RSA 2048", hashes.SHA512())):
+        yield f"a key of {name} with {hash_.name}", made.over(STATEMENT.raw, leaves[name], hash_=hash_), {}
 
 
 def _rare(made: Instance) -> Made:
@@ -131,7 +147,7 @@ def _content(made: Instance) -> Made:
     kind = copy.deepcopy(dsse)
     kind["dsseEnvelope"]["payloadType"] = "text/plain"
     yield "another payload type", kind, {}
-    yield "a signed payload of text", made.signed(b"text"), {"artifact": None}
+    yield "a signed payload of text", made.over(b"text"), {"artifact": None}
     again = made.dsse()
     yield (
         "the entry of another signature",

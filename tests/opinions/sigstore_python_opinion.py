@@ -28,7 +28,7 @@ def _answer(question: Question) -> Answer:
     who = policy.Identity(identity=signer.identity, issuer=signer.issuer or None)
     try:
         stock_verify(question.bundle, question.root, _input(question), who)
-    except (Error, ValueError) as error:
+    except (Error, ValueError, TypeError) as error:  # it calls a key of RSA as one of a curve
         return Answer("refuses", f"{type(error).__name__}: {error}"[:200])
     return Answer("accepts")
 

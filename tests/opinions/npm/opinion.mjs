@@ -18,6 +18,9 @@ const NO_ROOT = { certificateAuthorities: [], timestampAuthorities: [], tlogs: [
 
 const bytes = (text) => Buffer.from(text, "base64");
 
+// It takes a pattern; its own words for an exact match are an anchored one.
+const exactly = (text) => `^${text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}$`;
+
 function material(question) {
   const root = question.root === null ? NO_ROOT : TrustedRoot.fromJSON(JSON.parse(bytes(question.root)));
   return toTrustMaterial(root, () => {
@@ -39,7 +42,7 @@ function ask(question) {
   });
   const policy = byKey
     ? undefined
-    : { subjectAlternativeName: question.identity, extensions: { issuer: question.issuer } };
+    : { subjectAlternativeName: exactly(question.identity), extensions: { issuer: question.issuer } };
   const signer = verifier.verify(toSignedEntity(bundle, artifact), policy);
   // It takes the signer that the bundle names: whether that is a key or a certificate is for its caller to see.
   if (byKey && signer.identity) throw new Error("the bundle is signed with a certificate, and a key is expected");
