@@ -59,7 +59,7 @@ STRICTER: Final = (
         ("sigstore-python",),
     ),
     Difference(
-        "SHA-256 under a managed key of P-384, for npm; to cosign its publicKey has a member that the bundle's format does not know",
+        "SHA-256 as above, for npm; to cosign publicKey has a member that its format does not know",
         _each("oms/historic", "v1.0.0-elliptic-key/model.sig", "v1.0.1-elliptic-key/model.sig"),
         ("npm", "cosign"),
     ),

@@ -6,7 +6,7 @@ import copy
 import hashlib
 import json
 from base64 import b64decode
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeAlias
@@ -24,6 +24,8 @@ FULCIO: Final = "1.3.6.1.4.1.57264.1"
 LATER: Final = NOW + timedelta(minutes=1)
 V03: Final = "application/vnd.dev.sigstore.bundle.v0.3+json"
 Bundle: TypeAlias = dict[str, Any]
+Made: TypeAlias = Iterator[tuple[str, Bundle, dict[str, Any]]]
+"""A question's name, its bundle, and what else differs from the usual question."""
 
 
 @dataclass(frozen=True, slots=True)

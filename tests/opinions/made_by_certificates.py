@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import copy
 import json
-from base64 import b64decode
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, Final, TypeAlias
+from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -16,13 +14,14 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from tests.fakes.der import utf8
-from tests.fakes.sigstore import IDENTITY, ISSUER, NOW, ORIGIN, Leaf, SigningKey, new_key, text
+from tests.fakes.sigstore import IDENTITY, ISSUER, NOW, Leaf, SigningKey, new_key, text
 from tests.fakes.timestamper import encoded
 from tests.opinions.instance import (
     FULCIO,
     V03,
     Bundle,
     Instance,
+    Made,
     as_chain,
     changed_entry,
     dsse_2,
@@ -31,15 +30,13 @@ from tests.opinions.instance import (
     intoto_2,
     signature_of,
     signed_bytes,
-    timeless,
     with_entries,
 )
 from tests.opinions.made_by_keys import ARTIFACT, STATEMENT
+from tests.opinions.made_by_logs import wrong_log, wrong_time
 from tests.opinions.questions import Identity, Question
 
-V1: Final = f"{ORIGIN} - 1"
 WHO: Final = Identity(IDENTITY, ISSUER)
-Made: TypeAlias = Iterator[tuple[str, Bundle, dict[str, Any]]]
 
 
 def certificate_questions() -> list[Question]:
@@ -48,7 +45,7 @@ def certificate_questions() -> list[Question]:
     usual = {"signer": WHO, "root": made.root(), "artifact": ARTIFACT}
     return [
         Question(f"certificates/{name}", json.dumps(bundle).encode(), **{**usual, **changes})
-        for part in (_right, _keys, _rare, _content, _signer, _authority, _time, _log)
+        for part in (_right, _keys, _rare, _content, _signer, _authority, wrong_time, wrong_log)
         for name, bundle, changes in part(made)
     ]
 
@@ -229,90 +226,3 @@ def _replaced(bundle: Bundle, made: Instance) -> Bundle:
     """The same with a certificate for the same key by an authority that nobody trusts."""
     leaf = Instance(made.stranger).new_leaf(key=made.leaf.key)
     return made.dsse(leaf)
-
-
-def _time(made: Instance) -> Made:
-    dsse = made.dsse()
-    minutes = {"before": -1, "at the start": 0, "at the end": 10, "after": 11}
-    for name, count in minutes.items():
-        instant = NOW + timedelta(minutes=count)
-        yield f"logged {name}", made.dsse(instant=instant), {}
-        yield f"stamped {name}", made.stamped(dsse, instant=instant), {}
-        unlogged = with_entries(made.stamped(dsse, instant=instant))
-        yield f"stamped {name}, no log", unlogged, {"logged": False}
-    yield "a second after the end", made.dsse(instant=NOW + timedelta(minutes=10, seconds=1)), {}
-    yield "a stranger's time stamp", made.stamped(dsse, made.stranger), {}
-    yield (
-        "a stranger's time stamp, no log",
-        with_entries(made.stamped(dsse, made.stranger)),
-        {"logged": False},
-    )
-    other = made.stamped(made.dsse())
-    moved = copy.deepcopy(dsse)
-    moved["verificationMaterial"]["timestampVerificationData"] = other["verificationMaterial"][
-        "timestampVerificationData"
-    ]
-    yield "the time stamp of another signature", moved, {}
-    yield "no time", timeless(dsse), {}
-    yield "no time and no log", with_entries(dsse), {"logged": False}
-    yield (
-        "a time that the log did not promise",
-        changed_entry(dsse, integratedTime=str(int(NOW.timestamp()) + 1)),
-        {},
-    )
-    yield "a time without a promise", changed_entry(dsse, inclusionPromise=None), {}
-
-
-def _log(made: Instance) -> Made:
-    dsse = made.dsse()
-    [entry] = dsse["verificationMaterial"]["tlogEntries"]
-    proof = entry["inclusionProof"]
-    root_hash, sigstore, stranger = b"\0" * 32, made.sigstore, made.stranger
-    yield "no log entry", with_entries(made.stamped(dsse)), {}
-    yield (
-        "a stranger's log",
-        with_entries(dsse, *Instance(stranger).dsse(made.leaf)["verificationMaterial"]["tlogEntries"]),
-        {},
-    )
-    signed_root = _hash_of(proof)
-    notes = {
-        "another tree": sigstore.checkpoint(root_hash, 1, V1),
-        "another size": sigstore.checkpoint(signed_root, 2, V1),
-        "a stranger": stranger.checkpoint(signed_root, 1, V1),
-        "another name": sigstore.checkpoint(
-            signed_root, 1, V1.replace(ORIGIN, "other.example"), "other.example"
-        ),
-        "another origin": sigstore.checkpoint(signed_root, 1, V1.replace(ORIGIN, "other.example")),
-    }
-    for name, note in notes.items():
-        yield (
-            f"the checkpoint of {name}",
-            changed_entry(dsse, inclusionProof={**proof, "checkpoint": {"envelope": note}}),
-            {},
-        )
-    proofs: dict[str, dict[str, Any]] = {
-        "no checkpoint": {**proof, "checkpoint": None},
-        "another root hash": {**proof, "rootHash": text(root_hash)},
-        "another size": {**proof, "treeSize": "2"},
-        "another index": {**proof, "logIndex": "1"},
-        "a hash too many": {**proof, "hashes": [text(root_hash)]},
-    }
-    for name, changed in proofs.items():
-        kept = {member: value for member, value in changed.items() if value is not None}
-        yield f"a proof with {name}", changed_entry(dsse, inclusionProof=kept), {}
-    yield "another log index", changed_entry(dsse, logIndex="1"), {}
-    yield "a negative log index", changed_entry(dsse, logIndex="-1"), {}
-    yield (
-        "a broken promise",
-        changed_entry(
-            dsse, inclusionPromise={"signedEntryTimestamp": text(b"\x30\x06\x02\x01\x01\x02\x01\x01")}
-        ),
-        {},
-    )
-    yield "no promise, but a time stamp", made.stamped(changed_entry(dsse, inclusionPromise=None)), {}
-    yield "the id of another log", changed_entry(dsse, logId={"keyId": text(root_hash)}), {}
-
-
-def _hash_of(proof: dict[str, Any]) -> bytes:
-    """The root hash of a proof."""
-    return b64decode(proof["rootHash"])
