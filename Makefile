@@ -19,7 +19,7 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test lint control-plane browser conformance bench bench-quick lock clean \
+.PHONY: help setup demo test lint control-plane browser opinions conformance bench bench-quick lock clean \
 	campaign-kills campaign-doors campaign-restarts campaign-hostile
 
 help: ## list these commands
@@ -48,7 +48,10 @@ control-plane: setup ## the real Kubernetes API server that tests use (about fou
 browser: setup ## the Chromium that tests look at the pages with (Debian's, once)
 	@$(BIN)/python -m tests.browser.chromium >/dev/null
 
-conformance: setup ## the vectors of the formats that others define (PLACET_VECTORS or ../shared/vectors)
+opinions: setup ## the other verifiers that tests ask: cosign, @sigstore/verify (about three minutes, once)
+	@$(BIN)/python -m tests.opinions.binaries >/dev/null
+
+conformance: setup opinions ## the vectors of the formats that others define (PLACET_VECTORS or ../shared/vectors)
 	$(BIN)/python -m pytest -q -n $(JOBS) -m conformance
 
 bench: setup ## the tables of benchmarks/README.md
