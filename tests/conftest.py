@@ -18,9 +18,14 @@ _LONGEST_ID = 60
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:
-    """A short name for what is long: names go into the environment, where a megabyte lets no process start."""
+    """A short name for what is long: names go into the environment, where a megabyte lets no process start.
+
+    Long bytes have none but their place: they hold keys of one run, and workers must collect the same tests.
+    """
     if not isinstance(val, str | bytes) or len(val) <= _LONGEST_ID:
         return None
+    if isinstance(val, bytes):
+        return "bytes"
     shown = ascii(val[:_LONGEST_ID])
     return f"{shown[:_LONGEST_ID]}... of {len(val)}"
 
