@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from placet_attestations._protojson import Members, malformed
 from placet_attestations.limits import Limits
-from placet_attestations.strictjson import JsonObject, JsonValue
+from placet_attestations.strictjson import JsonValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,27 +34,6 @@ class LogEntry:
     promise: bytes | None = field(repr=False)
     proof: InclusionProof
     body: bytes = field(repr=False)
-
-    def to_json(self) -> JsonObject:
-        """The proto-JSON with no default left out, for readers that insist."""
-        kind, _, version = self.kind.partition("/")
-        document: dict[str, JsonValue] = {
-            "logIndex": str(self.index),
-            "logId": {"keyId": _text(self.log_id)},
-            "kindVersion": {"kind": kind, "version": version},
-            "integratedTime": str(self.integrated),
-            "inclusionProof": {
-                "logIndex": str(self.proof.index),
-                "treeSize": str(self.proof.size),
-                "rootHash": _text(self.proof.root),
-                "hashes": [_text(item) for item in self.proof.hashes],
-                "checkpoint": {"envelope": self.proof.checkpoint},
-            },
-            "canonicalizedBody": _text(self.body),
-        }
-        if self.promise is not None:
-            document["inclusionPromise"] = {"signedEntryTimestamp": _text(self.promise)}
-        return document
 
 
 def read_entries(listed: Sequence[JsonValue], name: str, limits: Limits) -> tuple[LogEntry, ...]:
@@ -129,7 +107,3 @@ def _proof(value: JsonValue, limits: Limits) -> InclusionProof:
 
 def _hash(value: JsonValue) -> bytes:
     return Members({"hash": value}, "an inclusion proof").bytes("hash")
-
-
-def _text(data: bytes) -> str:
-    return b64encode(data).decode()

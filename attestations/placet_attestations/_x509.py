@@ -89,8 +89,9 @@ def read_leaf(der: bytes) -> Leaf:
     """
     certificate = read_certificate(der)
     with _translated():
-        code_signing = _check_profile(certificate)
-        kind, identity, names = _name(certificate)
+        found = _extensions(certificate)
+        code_signing = _check_profile(found)
+        kind, identity, names = _name(found)
         extensions = _fulcio(certificate)
         issuer, claims = issuer_of(extensions), claims_of(extensions)
     key = _key(certificate)
@@ -133,7 +134,7 @@ def authority_kind(der: bytes) -> AuthorityKind:
 
     certificate = read_certificate(der)
     with _translated():
-        found = {type(extension.value): extension.value for extension in certificate.extensions}
+        found = _extensions(certificate)
     constraints, usage, extended = (
         found.get(kind) for kind in (BasicConstraints, KeyUsage, ExtendedKeyUsage)
     )
@@ -166,44 +167,42 @@ def _unreadable_key(why: str) -> UnsupportedError:
     )
 
 
-def _check_profile(certificate: x509.Certificate) -> bool:
+def _extensions(certificate: x509.Certificate) -> Mapping[type, object]:
+    """By their class, in one walk: looking for one at a time walks once for each."""
+    return {type(extension.value): extension.value for extension in certificate.extensions}
+
+
+def _check_profile(found: Mapping[type, object]) -> bool:
     """For digital signatures, and no authority; returns whether it is for code signing."""
-    from cryptography.x509 import BasicConstraints, ExtendedKeyUsage, ExtensionNotFound, KeyUsage
+    from cryptography.x509 import BasicConstraints, ExtendedKeyUsage, KeyUsage
     from cryptography.x509.oid import ExtendedKeyUsageOID
 
-    try:
-        usage = certificate.extensions.get_extension_for_class(KeyUsage).value
-    except ExtensionNotFound as error:
-        raise profile("it has no key usage") from error
+    usage, constraints, extended = (
+        found.get(kind) for kind in (KeyUsage, BasicConstraints, ExtendedKeyUsage)
+    )
+    if not isinstance(usage, KeyUsage):
+        raise profile("it has no key usage")
     if not usage.digital_signature or usage.key_cert_sign or usage.crl_sign:
         raise profile("its key is not for digital signatures alone")
-    try:
-        if certificate.extensions.get_extension_for_class(BasicConstraints).value.ca:
-            raise profile("it is a certificate authority's")
-    except ExtensionNotFound:
-        pass
-    try:
-        extended = certificate.extensions.get_extension_for_class(ExtendedKeyUsage).value
-    except ExtensionNotFound:
-        return False
-    return ExtendedKeyUsageOID.CODE_SIGNING in extended
+    if isinstance(constraints, BasicConstraints) and constraints.ca:
+        raise profile("it is a certificate authority's")
+    return isinstance(extended, ExtendedKeyUsage) and ExtendedKeyUsageOID.CODE_SIGNING in extended
 
 
-def _name(certificate: x509.Certificate) -> tuple[NameKind, str, int]:
+def _name(found: Mapping[type, object]) -> tuple[NameKind, str, int]:
     """The one name that is an identity, and how many names there are; those of machines (DNS) are none."""
     from cryptography.x509 import (
         DNSName,
-        ExtensionNotFound,
         OtherName,
         RFC822Name,
         SubjectAlternativeName,
         UniformResourceIdentifier,
     )
 
-    try:
-        names = list(certificate.extensions.get_extension_for_class(SubjectAlternativeName).value)
-    except ExtensionNotFound as error:
-        raise profile("it names nobody") from error
+    listed = found.get(SubjectAlternativeName)
+    if not isinstance(listed, SubjectAlternativeName):
+        raise profile("it names nobody")
+    names = list(listed)
     identities = [name for name in names if not isinstance(name, DNSName)]
     if len(identities) != 1:
         raise profile(f"it has {len(identities)} names that could be an identity")
@@ -221,10 +220,10 @@ def _fulcio(certificate: x509.Certificate) -> Mapping[str, bytes]:
     from cryptography.x509 import UnrecognizedExtension
 
     return {
-        extension.oid.dotted_string: extension.value.value
+        dotted: extension.value.value
         for extension in certificate.extensions
         if isinstance(extension.value, UnrecognizedExtension)
-        and extension.oid.dotted_string.startswith(f"{FULCIO}.")
+        and (dotted := extension.oid.dotted_string).startswith(f"{FULCIO}.")
     }
 
 

@@ -19,7 +19,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from placet_attestations import strictjson
 from placet_attestations._foreign import foreign
 from placet_attestations._log_entry import LogEntry
 from placet_attestations._x509 import Leaf, read_certificate
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from cryptography import x509
     from rfc3161_client import TimeStampResponse
     from sigstore._internal.trust import Keyring
+    from sigstore_models.rekor.v1 import TransparencyLogEntry as Model
 
 _REKOR_2: Final = "hashedrekord/0.0.2"
 
@@ -42,13 +42,11 @@ def verify_entry(entry: LogEntry, logs: Sequence[Log], instants: Sequence[dateti
     """
     from sigstore._internal.trust import RekorKeyring
     from sigstore.models import TransparencyLogEntry
-    from sigstore_models.rekor.v1 import TransparencyLogEntry as Model
 
     log = _in_use(logs, entry.log_id, instants, "log", "log entry")
     with _step("log.proof", "the log entry is not proved to be in the log", "log entry"):
         _check_checkpoint(entry, log)
-        model = Model.from_json(strictjson.dumps(entry.to_json()))
-        TransparencyLogEntry(model)._verify(RekorKeyring(_keyring(log)))  # noqa: SLF001 - see above
+        TransparencyLogEntry(_model(entry))._verify(RekorKeyring(_keyring(log)))  # noqa: SLF001 - see above
 
 
 def verify_certificate_log(leaf: Leaf, chain: Sequence[x509.Certificate], logs: Sequence[Log]) -> None:
@@ -104,6 +102,33 @@ def _stamped_by(authority: Authority, response: TimeStampResponse, signature: by
             return builder.build().verify_message(response, signature)
     except VerificationError:
         return False
+
+
+def _model(entry: LogEntry) -> Model:
+    """The entry as sigstore-python has it. Not read again from JSON: `_log_entry.py` has checked every member,
+    and strictly so.
+    """
+    from sigstore_models.common.v1 import LogId
+    from sigstore_models.rekor.v1 import Checkpoint, InclusionPromise, InclusionProof, KindVersion
+    from sigstore_models.rekor.v1 import TransparencyLogEntry as Model
+
+    kind, _, version = entry.kind.partition("/")
+    proof, promise = entry.proof, entry.promise
+    return Model.model_construct(
+        log_index=entry.index,
+        log_id=LogId.model_construct(key_id=entry.log_id),
+        kind_version=KindVersion.model_construct(kind=kind, version=version),
+        integrated_time=entry.integrated,
+        inclusion_promise=promise and InclusionPromise.model_construct(signed_entry_timestamp=promise),
+        inclusion_proof=InclusionProof.model_construct(
+            log_index=proof.index,
+            root_hash=proof.root,
+            tree_size=proof.size,
+            hashes=list(proof.hashes),
+            checkpoint=Checkpoint.model_construct(envelope=proof.checkpoint),
+        ),
+        canonicalized_body=entry.body,
+    )
 
 
 def _check_checkpoint(entry: LogEntry, log: Log) -> None:
