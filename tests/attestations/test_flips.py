@@ -1,0 +1,45 @@
+"""Every bit of three bundles turned over: refused with a code, or the very same statement, signer and times."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.flips import ALWAYS_REFUSED, flip_all, members, samples, table
+from tests.vectors import vectors_dir
+
+NAMES = ("own-key", "conda-attestation", "conda-attestation-rekor2")
+# The only members in which a bit may change and nothing with it, each with the reason.
+HARMLESS = {
+    "punctuation": "white space of another kind",
+    "mediaType": "v0.2 for v0.3, which say the same of a key",
+    "verificationMaterial.publicKey.hint": "says which key to try first, and all are tried",
+    "verificationMaterial.tlogEntries[].logIndex": "the place in the whole log, which without a promise nobody signs",
+    "verificationMaterial.tlogEntries[].inclusionProof.checkpoint.envelope": "lines of witnesses, which are not asked",
+    "verificationMaterial.timestampVerificationData.rfc3161Timestamps[].signedTimestamp": (
+        "around what the authority signed: the answer's status, algorithms named twice, certificates that are not read"
+    ),
+}
+
+
+@pytest.mark.conformance
+@pytest.mark.parametrize("name", NAMES)
+def test_every_bit_is_refused_or_changes_nothing(
+    name: str, record_property: Callable[[str, object], None]
+) -> None:
+    (sample,) = [sample for sample in samples(vectors_dir() / "bundles") if sample.name == name]
+    found = flip_all(sample)
+    assert sum(count.refused + count.equal for count in found.values()) == 8 * len(sample.raw)
+    for member in ALWAYS_REFUSED:
+        if member in found:
+            assert (member, found[member].equal) == (member, 0)
+            assert found[member].refused
+    assert {member for member, count in found.items() if count.equal} <= HARMLESS.keys()
+    for line in table(name, found):
+        record_property("conformance", line)
+
+
+def test_bytes_are_told_apart_by_their_member() -> None:
+    raw = b'{"a": [{"b": "x"}, {"b": 12}], "c": {"d": null}}'
+    assert list(dict.fromkeys(members(raw))) == ["punctuation", "names of members", "a[].b", "c.d"]
