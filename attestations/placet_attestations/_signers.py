@@ -10,9 +10,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
+from placet_attestations._schemes import check_digest
 from placet_attestations._x509 import Leaf
+from placet_attestations.digests import Digest
 from placet_attestations.envelope import Envelope
-from placet_attestations.errors import AttestationError, VerificationError
+from placet_attestations.errors import AttestationError, UnsupportedError, VerificationError
+from placet_attestations.keys import PublicKey
 from placet_attestations.limits import Limits
 from placet_attestations.pki_root import PkiRoot
 from placet_attestations.roots import LoadedRoot, Pki
@@ -48,7 +51,46 @@ def find_signer(bundle: SigstoreBundle, envelope: Envelope, trust: TrustPolicy, 
     """
     if isinstance(bundle.material, CertificateMaterial):
         return _by_certificate(bundle, trust, limits)
-    signer = _by_key(bundle.material, envelope, trust)
+    message, signature = envelope.pae, envelope.signatures[0].sig
+    signer = _by_key(bundle.material, lambda key: key.verify(signature, message), trust)
+    return _dated(signer, bundle, trust, limits)
+
+
+def find_file_signer(bundle: SigstoreBundle, artifact: Digest, trust: TrustPolicy, limits: Limits) -> Found:
+    """The same of a signature over a file with this digest, whose bundle does not name another.
+
+    Raises as `find_signer`, and UnsupportedError signature.unsupported when no key made it and some of trust.yaml
+    are of an algorithm for which a SHA-256 is not enough.
+    """
+    if isinstance(bundle.material, CertificateMaterial):
+        return _by_certificate(bundle, trust, limits, artifact)
+    signature, sha256 = bundle.signature, bytes.fromhex(artifact.hex)
+    unanswered: list[UnsupportedError] = []
+
+    def made(key: PublicKey) -> bool:
+        try:
+            return check_digest(key, signature, sha256) is not None
+        except UnsupportedError as error:
+            unanswered.append(error)
+            return False
+
+    try:
+        signer = _by_key(bundle.material, made, trust)
+    except VerificationError:
+        if unanswered:
+            raise unanswered[0] from None
+        raise
+    return _dated(signer, bundle, trust, limits, artifact)
+
+
+def _dated(
+    signer: SignerRecord,
+    bundle: SigstoreBundle,
+    trust: TrustPolicy,
+    limits: Limits,
+    artifact: Digest | None = None,
+) -> Found:
+    """A signer by key with the times that its root proves, if it has one."""
     if signer.root is None:
         return Found(signer)
     key = signer.key
@@ -56,15 +98,14 @@ def find_signer(bundle: SigstoreBundle, envelope: Envelope, trust: TrustPolicy, 
     proof = _under(
         _usable(signer, trust),
         TrustedRoot,
-        lambda root: verify_by_key(bundle, key, root, limits=limits),
+        lambda root: verify_by_key(bundle, key, root, artifact=artifact, limits=limits),
     )
     return Found(signer, proof.times)
 
 
-def _by_key(material: KeyMaterial, envelope: Envelope, trust: TrustPolicy) -> SignerRecord:
-    message, signature = envelope.pae, envelope.signatures[0].sig
+def _by_key(material: KeyMaterial, made: Callable[[PublicKey], bool], trust: TrustPolicy) -> SignerRecord:
     for candidate in _candidates(material.hint, trust):
-        if candidate.key is not None and candidate.key.verify(signature, message):
+        if candidate.key is not None and made(candidate.key):
             return candidate
     hinted = trust.hinted(material.hint)
     if hinted is not None:
@@ -90,7 +131,9 @@ def _candidates(hint: str | None, trust: TrustPolicy) -> Iterator[SignerRecord]:
     yield from (signer for signer in trust.signers if signer is not first)
 
 
-def _by_certificate(bundle: SigstoreBundle, trust: TrustPolicy, limits: Limits) -> Found:
+def _by_certificate(
+    bundle: SigstoreBundle, trust: TrustPolicy, limits: Limits, artifact: Digest | None = None
+) -> Found:
     leaf = read_signer(bundle)
     named = [signer for signer in trust.signers if _differs(signer, leaf, trust) == ()]
     if not named:
@@ -102,7 +145,7 @@ def _by_certificate(bundle: SigstoreBundle, trust: TrustPolicy, limits: Limits) 
             proofs[name] = _under(
                 _usable(next(signer for signer in named if signer.root == name), trust),
                 (TrustedRoot, PkiRoot),
-                lambda root: verify_by_certificate(bundle, leaf, root, limits=limits),
+                lambda root: verify_by_certificate(bundle, leaf, root, artifact=artifact, limits=limits),
             )
         except AttestationError as error:
             errors.append(error)

@@ -23,6 +23,7 @@ from placet_attestations.claims import PROVENANCE_TYPES, Claim
 from placet_attestations.digests import Digest
 from placet_attestations.times import format_time
 from placet_attestations.trust import Rule, SignerRecord, TrustPolicy
+from placet_attestations.trusted_root import Window
 from placet_attestations.verify import VerifiedStatement
 
 Kinds: TypeAlias = Mapping[Digest, frozenset[str]]
@@ -118,7 +119,7 @@ def admit(verified: VerifiedStatement, trust: TrustPolicy, *, kinds: Kinds, at: 
     if signer is None:  # verified under another trust.yaml than this one
         gone = "trust.signer_unknown", f"{verified.signer.id} is not in trust.yaml"
         return _admission(verified, trust, {}, [_refused(verified, subject, gone) for subject in subjects])
-    problem = _signer_problem(signer, trust, at) or _certificate_problem(verified, at)
+    problem = signer_problem(signer, trust, at) or certificate_problem(signer, verified.window, at)
     if problem is not None:
         return _admission(verified, trust, {}, [_refused(verified, subject, problem) for subject in subjects])
     builder = _builder_problem(signer, verified)
@@ -207,7 +208,11 @@ def _admission(
     return Admission(verified, roles, tuple(claims), tuple(refused), dict(grants))
 
 
-def _signer_problem(signer: SignerRecord, trust: TrustPolicy, at: datetime) -> _Problem | None:
+def signer_problem(signer: SignerRecord, trust: TrustPolicy, at: datetime) -> tuple[str, str] | None:
+    """Why nothing that this signer signed counts when it is proved to be from `at`: code and text, or None.
+
+    Codes: trust.signer_revoked, trust.signer_expired.
+    """
     revocation = trust.signer_revocation(signer.id, at)
     if revocation is not None:
         since = "always" if revocation.since is None else format_time(revocation.since)
@@ -223,10 +228,11 @@ def _signer_problem(signer: SignerRecord, trust: TrustPolicy, at: datetime) -> _
     return None
 
 
-def _certificate_problem(verified: VerifiedStatement, at: datetime) -> _Problem | None:
-    if verified.window is None or verified.window.holds(at):
+def certificate_problem(signer: SignerRecord, window: Window | None, at: datetime) -> tuple[str, str] | None:
+    """The same of a certificate that nothing but the arrival dates: trust.certificate_expired."""
+    if window is None or window.holds(at):
         return None
-    text = f"the certificate of {verified.signer.id} was not valid at {format_time(at)}, and no other time is proved"
+    text = f"the certificate of {signer.id} was not valid at {format_time(at)}, and no other time is proved"
     return "trust.certificate_expired", text
 
 

@@ -21,6 +21,9 @@ class Limits:
     max_signatures: int = 1  # of an envelope inside a Sigstore bundle, as the format says
     max_envelope_signatures: int = 16  # of a bare DSSE envelope; each becomes a statement of its own
     max_pieces: int = 1024  # signed things in one file or answer; one release rarely has more than its files
+    max_container_bytes: int = (
+        128 * MIB
+    )  # JSON lines of signed things, and all that one file or answer splits into
     max_log_entries: int = 1  # of a Sigstore bundle; other verifiers take exactly one as well
     max_proof_hashes: int = 64  # of one inclusion proof: a tree of 2^64 leaves
     max_checkpoint_bytes: int = 64 * KIB  # a signed checkpoint; one witness line takes 150 bytes

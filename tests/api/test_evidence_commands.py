@@ -317,7 +317,7 @@ def test_one_that_is_refused_does_not_stop_the_others_and_each_is_named(other: P
         (lambda project: sign_statement(a_statement("dataset"), a_key("stranger")), 1, "signature.unknown_key"),
         (lambda project: signed(project, a_statement("dataset"), "intern"), 1, "trust.role_missing"),
         (lambda project: b"\xff", 2, "json."),
-        (lambda project: b"[1]", 2, "bundle."),
+        (lambda project: b"[1]", 2, "container.array"),
     ],
 )  # fmt: skip
 def test_what_does_not_verify_is_refused_with_its_exit_code(

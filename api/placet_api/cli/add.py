@@ -20,13 +20,15 @@ if TYPE_CHECKING:
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE…")
 @pass_call
 def command(call: Call, files: tuple[Path, ...]) -> int:
-    """Verify Sigstore bundles (one a file, or JSON lines) and keep those that hold.
+    """Verify signed statements that were made elsewhere, and keep those that hold.
 
-    Each is taken or refused by itself; the exit code is that of the first refusal.
+    Sigstore bundles, DSSE envelopes and PyPI's attestations, one a file or several: JSON lines, an answer of npm or
+    GitHub, a provenance object of PyPI. Each is taken or refused by itself; the exit code is that of the first
+    refusal.
 
     \b
     Example:
-      placet add evidence/*.sigstore.json
+      placet add evidence/*.sigstore.json churn-1.0-py3-none-any.whl.provenance
     """
     from placet_api.client.remote import Added
     from placet_api.wiring import open_house

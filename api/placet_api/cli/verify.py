@@ -9,7 +9,7 @@ import click
 
 from placet_api.cli.context import Call, echo_json, pass_call
 from placet_api.cli.options import json_option
-from placet_api.errors import DENY
+from placet_api.errors import DENY, UsageError
 from placet_api.paths import is_file
 from placet_api.printable import printable
 
@@ -19,12 +19,21 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("what", metavar="FILE|ARTIFACT")
+@click.option("--artifact", type=click.Path(path_type=Path), metavar="FILE", help="What FILE must be about.")
+@click.option(
+    "--model", type=click.Path(path_type=Path), metavar="DIR", help="The model that model.sig must be of."
+)
 @json_option
 @pass_call
-def command(call: Call, what: str, as_json: bool) -> int:
-    """Check signatures, identity and trust of a bundle file, or of every statement held about an artifact.
+def command(call: Call, what: str, artifact: Path | None, model: Path | None, as_json: bool) -> int:
+    """Check signatures, identity and trust of a file of signed things, or of every statement held about an artifact.
 
-    A file of bundles is known by what stands in it; every other file is an artifact.
+    Signed things are Sigstore bundles, DSSE envelopes and PyPI's attestations, one a file or several: JSON lines, an
+    answer of npm or GitHub, a provenance object of PyPI. Such a file is known by its name or by what stands in it;
+    every other file is an artifact.
+
+    A signature over a file is checked with --artifact, and a statement must then have the file as a subject. A
+    model's signature (model.sig) is held against a folder with --model, and each difference is said.
 
     Exit 0 when everything counts, 1 when something does not, or when nothing is held.
 
@@ -32,29 +41,56 @@ def command(call: Call, what: str, as_json: bool) -> int:
     Examples:
       placet verify statement.sigstore.json
       placet verify model.joblib
+      placet verify weights.bin.sigstore.json --artifact weights.bin
+      placet verify model/model.sig --model model
     """
-    rows = _rows(call, what)
+    rows = _rows(call, what, artifact, model)
     if as_json:
         echo_json([row.as_json() for row in rows])
     for row in () if as_json else rows:
-        mark = "✓" if row.counts else "✗"
-        line = f"{mark} {row.type:<12} {row.who:<36} {row.statement[:19]}…  {row.words}"
-        click.echo(printable(line))
+        _show(row)
     if not rows and not as_json:
         click.echo("nothing is held about it", err=True)
     return 0 if rows and all(row.counts for row in rows) else DENY
 
 
-def _rows(call: Call, what: str) -> list[Row]:
-    from placet_api.bundle_files import holds_bundles
+def _show(row: Row) -> None:
+    mark = "✓" if row.counts else "✗"
+    click.echo(printable(f"{mark} {row.type:<12} {row.who:<36} {row.statement[:19]}…  {row.words}"))
+    for line in row.details:
+        click.echo(printable(f"    {line}"))
+    if row.hint:
+        click.echo(printable(f"    {row.hint}"))
+
+
+def _rows(call: Call, what: str, artifact: Path | None, model: Path | None) -> list[Row]:
+    from placet_api.bundle_files import find_bundles
     from placet_api.verifying import verify_artifact, verify_file
     from placet_api.wiring import open_house
 
     path = Path(what)
-    is_bundle = is_file(path) and holds_bundles(path)
+    if artifact is not None and model is not None:
+        raise UsageError("verify.options", "--artifact and --model exclude each other")
+    found = find_bundles(path) if is_file(path) else None
+    if found is None and (artifact is not None or model is not None):
+        raise UsageError(
+            "verify.bundle",
+            "this is no file of signed things, which --artifact and --model are held against",
+            where=what,
+            hint="name the file with the signature first: placet verify BUNDLE --artifact FILE",
+        )
     # A file is judged by the trust policy here; only what a service holds is judged by its own.
-    project, remote = (call.project(), None) if is_bundle else call.reach()
+    project, remote = call.reach() if found is None else (call.project(), None)
     if remote is not None:
         return remote.statements(remote.resolve(what, reading=True).digest)
     with open_house(project) as house:
-        return verify_file(house, path) if is_bundle else verify_artifact(house, what)
+        if found is None:
+            return verify_artifact(house, what)
+        if artifact is None and model is None:
+            return verify_file(house, found)
+        from placet_api.verifying_content import verify_with_artifact, verify_with_model
+
+        if model is not None:
+            return verify_with_model(house, found, path, model)
+        assert artifact is not None
+        return verify_with_artifact(house, found, artifact)

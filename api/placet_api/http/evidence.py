@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from placet_api.errors import HOUSE_ERRORS, HouseError, UsageError
@@ -14,15 +14,17 @@ from placet_api.showing import page
 from placet_api.verifying import verify_artifact
 from placet_api.wiring import House
 from placet_attestations.bundle import MEDIA_TYPE
+from placet_attestations.containers import Piece, pieces
 from placet_attestations.digests import Digest
 from placet_attestations.errors import MalformedError
+from placet_attestations.limits import Limits
 from placet_attestations.times import format_time
 from placet_engine.intake import TakenIn
 from placet_engine.lineage.render import as_dot, as_text
 from placet_engine.lineage.render import as_json as lineage_json
 from placet_engine.lineage.svg import render_svg
 
-_MAX_LINES = 1000
+_MAX_PIECES = 1000
 _FORMS = {
     "json": (lineage_json, "application/json"),
     "text": (as_text, "text/plain"),
@@ -32,22 +34,22 @@ _FORMS = {
 
 
 def take_in(house: House, asked: Asked) -> Reply:
-    """Take in one bundle or bare DSSE envelope, or one a line: each by itself."""
+    """Take in one signed thing, or each of several (`containers.py`): each by itself."""
     items: list[dict[str, Any]] = []
     refused: list[dict[str, Any]] = []
     new = False
     first: HouseError | None = None
-    for number, raw in _bundles(asked.body):
+    for piece in _pieces(asked.body, house.limits):
         try:
-            taken = house.intake.take_in(raw)
+            taken = house.intake.take_in(piece.raw)
         except HOUSE_ERRORS as error:
             if status_of(error) == 503:
                 # What cannot be kept or logged is nobody's fault but ours, and no word on the bundle.
                 raise
             first = first or error
-            refused.append({"line": number, "code": error.code, "detail": str(error), "hint": error.hint})
+            refused.append({**_place(piece), "code": error.code, "detail": str(error), "hint": error.hint})
             continue
-        items.append(_taken(taken))
+        items.append(_taken(taken) | _place(piece))
         new = new or taken.new
     if first is not None and not items:
         if isinstance(first, MalformedError) and first.where == "bundle" and first.code.startswith("json."):
@@ -58,19 +60,21 @@ def take_in(house: House, asked: Asked) -> Reply:
     return as_json({"items": items, "refused": refused}, 201 if new else 200)
 
 
-def _bundles(body: bytes) -> Iterator[tuple[int, bytes]]:
-    lines = [(number, line) for number, line in enumerate(body.split(b"\n"), start=1) if line.strip()]
-    # A pretty-printed document has many lines, none of which is a whole object; JSON lines are whole, each.
-    if len(lines) < 2 or not all(
-        line.strip().startswith(b"{") and line.strip().endswith(b"}") for _, line in lines
-    ):
-        yield 1, body
-        return
-    if len(lines) > _MAX_LINES:
+def _pieces(body: bytes, limits: Limits) -> tuple[Piece, ...]:
+    try:
+        return pieces(body, replace(limits, max_pieces=_MAX_PIECES))
+    except MalformedError as error:
+        if error.code != "container.too_many":
+            raise
         raise UsageError(
-            "http.too_large", f"more than {_MAX_LINES} bundles in one request", hint="send fewer"
-        )
-    yield from lines
+            "http.too_large", f"more than {_MAX_PIECES} bundles in one request", hint="send fewer"
+        ) from error
+
+
+def _place(piece: Piece) -> dict[str, Any]:
+    """Which one of the request it is: the line, and where a document held several the number in it."""
+    place: dict[str, Any] = {"line": piece.line or 1}
+    return place if piece.part is None else {**place, "part": piece.part}
 
 
 def _taken(taken: TakenIn) -> dict[str, Any]:
