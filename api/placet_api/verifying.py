@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from placet_api.wiring import House
 from placet_attestations.admission import admit_all
@@ -50,6 +50,22 @@ class Row:
         """The same for programs."""
         return asdict(self)
 
+    @classmethod
+    def read(cls, told: Mapping[str, Any]) -> Self | None:
+        """The row that `as_json` wrote, perhaps one of an older Placet, which says less; None for what is none."""
+        row = cls(**{name: told[name] for name in cls.__slots__ if name in told})
+        sound = (
+            all(isinstance(text, str) for text in (row.statement, row.type, row.who, row.words))
+            and all(text is None or isinstance(text, str) for text in (row.code, row.hint, row.root))
+            and isinstance(row.counts, bool)
+            and isinstance(row.holds, bool)
+            and _is_texts(row.certificate, "issuer", "identity")
+            and _is_texts(row.proved, "by", "time")
+            and isinstance(row.times, list | tuple)
+            and isinstance(row.others, list | tuple)
+        )
+        return row if sound else None
+
     @property
     def details(self) -> tuple[str, ...]:
         """More lines for people: who signed by certificate, and what dates it; nothing where only a key and the
@@ -61,7 +77,8 @@ class Row:
             lines.append(self.certificate["identity"] + (f" of {issuer}" if issuer else ""))
         if self.proved is not None and (self.certificate is not None or self.times):
             under = f", under the root {self.root}" if self.root else ""
-            lines.append(f"time: {self.proved['time']}, by {_SOURCES[self.proved['by']]}{under}")
+            by = _SOURCES.get(self.proved["by"], self.proved["by"])
+            lines.append(f"time: {self.proved['time']}, by {by}{under}")
         return tuple(lines)
 
 
@@ -161,6 +178,13 @@ def _others(row: Row) -> str:
     ]
     more = len(named) - _MOST_OTHERS
     return ", ".join(named[:_MOST_OTHERS]) + (f" and {more} more" if more > 0 else "")
+
+
+def _is_texts(value: object, *names: str) -> bool:
+    """Whether it is nothing, or an object in which these are texts."""
+    return value is None or (
+        isinstance(value, Mapping) and all(isinstance(value.get(name), str) for name in names)
+    )
 
 
 def _finding(finding: Finding) -> Row:

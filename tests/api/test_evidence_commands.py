@@ -407,7 +407,7 @@ def test_a_file_of_bundles_is_known_by_what_stands_in_it(project: Path) -> None:
         assert [row["type"] for row in rows] == ["dataset"] * (2 if name == "lines" else 1), name
     assert done("add", "lines").err.count("added lines:") == 2
     a_file(project, "envelope.json", '{"payloadType": "x", "payload": "", "signatures": []}')
-    assert call("verify", "envelope.json", "--json").json[0]["code"] == "bundle.shape"
+    assert call("verify", "envelope.json", "--json").json[0]["code"] == "dsse.no_signature"
 
 
 @pytest.mark.parametrize("text", ["", "version: 1", '{"a": 1}', '{"mediaType": 1}', "{", '{"a": 1}\n{"b": 2}',

@@ -129,12 +129,10 @@ class Remote:
 
         rows = []
         for item in self._items(self._object(self.connection.get(f"/v1/artifacts/{digest}/statements"))):
-            texts = [item.get(key) for key in ("statement", "type", "who", "words")]
-            counts, code = item.get("counts"), item.get("code")
-            if not all(isinstance(text, str) for text in texts) or not isinstance(counts, bool):
+            row = Row.read({"counts": None, **dict.fromkeys(("statement", "type", "who", "words")), **item})
+            if row is None:
                 raise self._wrong("the answer holds what is no statement")
-            statement, kind, who, words = map(str, texts)
-            rows.append(Row(statement, kind, who, counts, words, None if code is None else str(code)))
+            rows.append(row)
         return rows
 
     def page(self, digest: Digest) -> dict[str, Any]:
