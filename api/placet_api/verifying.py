@@ -53,18 +53,17 @@ class Row:
     @classmethod
     def read(cls, told: Mapping[str, Any]) -> Self | None:
         """The row that `as_json` wrote, perhaps one of an older Placet, which says less; None for what is none."""
-        row = cls(**{name: told[name] for name in cls.__slots__ if name in told})
+        said: dict[str, Any] = {name: told[name] for name in cls.__slots__ if name in told}
         sound = (
-            all(isinstance(text, str) for text in (row.statement, row.type, row.who, row.words))
-            and all(text is None or isinstance(text, str) for text in (row.code, row.hint, row.root))
-            and isinstance(row.counts, bool)
-            and isinstance(row.holds, bool)
-            and _is_texts(row.certificate, "issuer", "identity")
-            and _is_texts(row.proved, "by", "time")
-            and isinstance(row.times, list | tuple)
-            and isinstance(row.others, list | tuple)
+            all(isinstance(said.get(name), str) for name in ("statement", "type", "who", "words"))
+            and all(isinstance(said.get(name), str | None) for name in ("code", "hint", "root"))
+            and isinstance(said.get("counts"), bool)
+            and isinstance(said.get("holds", False), bool)
+            and _is_texts(said.get("certificate"), "issuer", "identity")
+            and _is_texts(said.get("proved"), "by", "time")
+            and all(isinstance(said.get(name, ()), list | tuple) for name in ("times", "others"))
         )
-        return row if sound else None
+        return cls(**said) if sound else None
 
     @property
     def details(self) -> tuple[str, ...]:

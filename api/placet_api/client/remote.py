@@ -129,7 +129,7 @@ class Remote:
 
         rows = []
         for item in self._items(self._object(self.connection.get(f"/v1/artifacts/{digest}/statements"))):
-            row = Row.read({"counts": None, **dict.fromkeys(("statement", "type", "who", "words")), **item})
+            row = Row.read(item)
             if row is None:
                 raise self._wrong("the answer holds what is no statement")
             rows.append(row)
