@@ -55,8 +55,12 @@ def verify_with_model(
             rows.append(replace(row, counts=False, words=str(error), code=error.code, hint=error.hint))
             continue
         # Signatures before model-signing 1.0.2 do not say what was left out.
-        ignore = (*_inside(signature, folder), *(() if model.ignored else GIT_PATHS))
+        itself = _inside(signature, folder)
+        ignore = (*itself, *(() if model.ignored else GIT_PATHS))
         differences = check_model(folder, model, ignore=ignore, limits=house.limits)
+        differences = replace(
+            differences, ignored=tuple(path for path in differences.ignored if path not in itself)
+        )
         rows += [_signed(house, row, verified, model, differences), *_told(verified.digest, differences)]
     return rows
 
@@ -96,15 +100,17 @@ def _signed(
     problem = _problem(house, verified)
     if problem is not None:
         return replace(row, counts=False, code=problem[0], words=problem[1])
-    signed = f"signs {len(model.files):,} files"
+    signed = f"signs {len(model.files):,} file{'s' if len(model.files) != 1 else ''}"
     if differences.none:
-        return replace(row, counts=True, code=None, words=f"{signed}, and they are what lies in the folder")
+        return replace(row, counts=True, code=None, words=f"{signed}: exactly what lies here")
     numbers = ", ".join(
         f"{len(paths):,} {what}"
         for what in ("missing", "extra", "changed")
         if (paths := getattr(differences, what))
     )
-    return replace(row, counts=False, code="model.differs", words=f"{signed}; in the folder: {numbers}")
+    return replace(
+        row, counts=False, code="model.differs", words=f"{signed}; what lies here differs: {numbers}"
+    )
 
 
 def _told(digest: Digest, differences: ModelDifferences) -> Iterator[Row]:

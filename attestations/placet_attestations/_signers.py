@@ -59,26 +59,27 @@ def find_signer(bundle: SigstoreBundle, envelope: Envelope, trust: TrustPolicy, 
 def find_file_signer(bundle: SigstoreBundle, artifact: Digest, trust: TrustPolicy, limits: Limits) -> Found:
     """The same of a signature over a file with this digest, whose bundle does not name another.
 
-    Raises as `find_signer`, and UnsupportedError signature.unsupported when no key made it and some of trust.yaml
-    are of an algorithm for which a SHA-256 is not enough.
+    Raises as `find_signer`, and UnsupportedError signature.unsupported when the bundle names a key of an algorithm
+    for which the file's SHA-256 is not enough.
     """
     if isinstance(bundle.material, CertificateMaterial):
         return _by_certificate(bundle, trust, limits, artifact)
     signature, sha256 = bundle.signature, bytes.fromhex(artifact.hex)
-    unanswered: list[UnsupportedError] = []
+    unanswered: dict[str, UnsupportedError] = {}
 
     def made(key: PublicKey) -> bool:
         try:
             return check_digest(key, signature, sha256) is not None
         except UnsupportedError as error:
-            unanswered.append(error)
+            unanswered[key.fingerprint] = error
             return False
 
     try:
         signer = _by_key(bundle.material, made, trust)
     except VerificationError:
-        if unanswered:
-            raise unanswered[0] from None
+        hinted = trust.hinted(bundle.material.hint)
+        if hinted is not None and hinted.mark in unanswered:
+            raise unanswered[hinted.mark] from None
         raise
     return _dated(signer, bundle, trust, limits, artifact)
 

@@ -13,13 +13,12 @@ attestations"; DSSE's envelope.md.
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from placet_attestations import strictjson
+from placet_attestations._json_places import cut, items, members
 from placet_attestations.errors import MalformedError, UnsupportedError
 from placet_attestations.limits import DEFAULT_LIMITS, Limits
 from placet_attestations.reading import form_of
@@ -32,8 +31,6 @@ _PROVENANCE: Final = "attestation_bundles"
 _ENVELOPE: Final = frozenset({"payloadType", "payload", "signatures"})
 _SIGNATURE: Final = b'"sig"'
 _BLANK: Final = b" \t\r\n"
-_SPACE: Final = re.compile(r"[ \t\r\n]*")
-_DECODER: Final = json.JSONDecoder()
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,68 +214,28 @@ def _filled(value: JsonValue, what: str) -> list[JsonValue]:
     return value
 
 
-# Where the pieces lie in a text that was read before: it is JSON, no key stands twice, no nesting is deep.
-
-
 def _answered(text: str) -> Iterator[bytes]:
-    start, _ = _members(text, 0)[_ANSWER]
-    for item, _ in _items(text, start):
-        yield _cut(text, _members(text, item)["bundle"])
+    start, _ = members(text, 0)[_ANSWER]
+    for item, _ in items(text, start):
+        yield cut(text, members(text, item)["bundle"])
 
 
 def _attested(text: str) -> Iterator[bytes]:
-    start, _ = _members(text, 0)[_PROVENANCE]
-    for bundle, _ in _items(text, start):
-        inside, _ = _members(text, bundle)["attestations"]
-        for place in _items(text, inside):
-            yield _cut(text, place)
+    start, _ = members(text, 0)[_PROVENANCE]
+    for bundle, _ in items(text, start):
+        inside, _ = members(text, bundle)["attestations"]
+        for place in items(text, inside):
+            yield cut(text, place)
 
 
 def _signatures(text: str) -> Iterator[bytes]:
     """An envelope for each signature. Payload, type and signature are the text that stood there; other members
     are nobody's word and are left out.
     """
-    members = _members(text, 0)
-    kind, payload = (_cut(text, members[name]) for name in ("payloadType", "payload"))
-    for place in _items(text, members["signatures"][0]):
-        yield b'{"payloadType":%b,"payload":%b,"signatures":[%b]}' % (kind, payload, _cut(text, place))
-
-
-def _members(text: str, at: int) -> dict[str, tuple[int, int]]:
-    """The place of each value of the object that begins at `at`, or behind the white space there."""
-    places: dict[str, tuple[int, int]] = {}
-    at = _past(text, _past(text, at) + 1)
-    while text[at] != "}":
-        key, at = _DECODER.raw_decode(text, at)
-        start = _past(text, _past(text, at) + 1)
-        end = _DECODER.raw_decode(text, start)[1]
-        places[key] = start, end
-        at = _next(text, end)
-    return places
-
-
-def _items(text: str, at: int) -> Iterator[tuple[int, int]]:
-    """The place of each value of the list that begins at `at`."""
-    at = _past(text, at + 1)
-    while text[at] != "]":
-        end = _DECODER.raw_decode(text, at)[1]
-        yield at, end
-        at = _next(text, end)
-
-
-def _next(text: str, at: int) -> int:
-    at = _past(text, at)
-    return _past(text, at + 1) if text[at] == "," else at
-
-
-def _past(text: str, at: int) -> int:
-    found = _SPACE.match(text, at)
-    assert found is not None  # it matches nothing too
-    return found.end()
-
-
-def _cut(text: str, place: tuple[int, int]) -> bytes:
-    return text[place[0] : place[1]].encode()
+    places = members(text, 0)
+    kind, payload = (cut(text, places[name]) for name in ("payloadType", "payload"))
+    for place in items(text, places["signatures"][0]):
+        yield b'{"payloadType":%b,"payload":%b,"signatures":[%b]}' % (kind, payload, cut(text, place))
 
 
 def _loads(raw: bytes, limits: Limits) -> JsonValue:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.argument("what", metavar="FILE|ARTIFACT")
 @click.option("--artifact", type=click.Path(path_type=Path), metavar="FILE", help="What FILE must be about.")
 @click.option(
-    "--model", type=click.Path(path_type=Path), metavar="DIR", help="The model that model.sig must be of."
+    "--model", type=click.Path(path_type=Path), metavar="PATH", help="The model that model.sig must be of."
 )
 @json_option
 @pass_call
@@ -33,7 +33,7 @@ def command(call: Call, what: str, artifact: Path | None, model: Path | None, as
     every other file is an artifact.
 
     A signature over a file is checked with --artifact, and a statement must then have the file as a subject. A
-    model's signature (model.sig) is held against a folder with --model, and each difference is said.
+    model's signature (model.sig) is held against a folder or file with --model, and each difference is said.
 
     Exit 0 when everything counts, 1 when something does not, or when nothing is held.
 
@@ -56,7 +56,9 @@ def command(call: Call, what: str, artifact: Path | None, model: Path | None, as
 
 def _show(row: Row) -> None:
     mark = "✓" if row.counts else "✗"
-    click.echo(printable(f"{mark} {row.type:<12} {row.who:<36} {row.statement[:19]}…  {row.words}"))
+    # A digest is told by its beginning, a place in a file by all of it.
+    which = f"{row.statement[:19]}…" if row.statement.startswith("sha256:") else row.statement
+    click.echo(printable(f"{mark} {row.type:<12} {row.who:<36} {which}  {row.words}"))
     for line in row.details:
         click.echo(printable(f"    {line}"))
     if row.hint:
