@@ -48,4 +48,5 @@ def _past(text: str, at: int) -> int:
 
 
 def cut(text: str, place: tuple[int, int]) -> bytes:
+    """What was written at a place."""
     return text[place[0] : place[1]].encode()

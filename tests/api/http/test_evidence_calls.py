@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from placet_api.http.callers import ROLES
+from placet_attestations.bundle import make_bundle
 from placet_attestations.digests import Digest
 from placet_attestations.keys import load_private
-from placet_attestations.signing import sign_statement
-from placet_attestations.statement import Statement, Subject
+from placet_attestations.signing import sign_payload, sign_statement
+from placet_attestations.statement import PAYLOAD_TYPE, Statement, Subject
 from tests.api.http.serving import Serving
 from tests.api.projects import GATE, call
 from tests.builders import a_predicate
@@ -94,6 +95,74 @@ def test_envelopes_come_in_lines_too(
         ["approver"],
         ["trust.role_missing"],
     )
+
+
+def both(place: Path, model: str, ticket: str) -> bytes:
+    """An envelope that the approver signed, and an intern, who may not."""
+    first, second = (json.loads(envelope(place, model, ticket, name)) for name in ("approver", "intern"))
+    return json.dumps({**first, "signatures": first["signatures"] + second["signatures"]}, indent=1).encode()
+
+
+def test_each_signature_of_an_envelope_is_an_item_of_its_own(
+    service: Serving, tokens: dict[str, str], place: Path, model: str
+) -> None:
+    answer = service.post("/v1/attestations", both(place, model, "CHG-4"), tokens["submitter"])
+    assert answer.status == 201, answer
+    assert [(row["line"], row["part"], row["signer"]) for row in answer.json["items"]] == [(1, 1, "approver")]
+    assert [(row["line"], row["part"], row["code"]) for row in answer.json["refused"]] == [
+        (1, 2, "trust.role_missing")
+    ]
+    lines = b"{}\n\n" + both(place, model, "CHG-5").replace(b"\n", b"") + b"\n"
+    told = service.post("/v1/attestations", lines, tokens["submitter"]).json
+    assert [(row["line"], row["part"]) for row in told["items"]] == [(3, 1)]
+    assert [(row["line"], row.get("part")) for row in told["refused"]] == [(1, None), (3, 2)]
+
+
+def test_answers_of_registries_are_taken_in(
+    service: Serving, tokens: dict[str, str], place: Path, model: str
+) -> None:
+    bundle = sign_statement(
+        Statement.build(
+            "https://placet.dev/attestation/approval/v1",
+            [Subject("CHG-6", Digest.parse(model))],
+            a_predicate("approval"),
+        ),
+        load_private(place / ".placet/keys/approver.key"),
+    )
+    answer = b'{"attestations": [{"bundle": %b, "repository_id": 1}, {"bundle": {}}]}' % bundle
+    told = service.post("/v1/attestations", answer, tokens["submitter"]).json
+    assert [(row["digest"], row["part"]) for row in told["items"]] == [(Digest.of(bundle), 1)]
+    assert [(row["part"], row["code"]) for row in told["refused"]] == [(2, "bundle.shape")]
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"[1]", "container.array"),
+        (b'{"attestations": [{"bundle": null}]}', "container.no_bundle"),
+        (b'{"attestation_bundles": [{"attestations": [{}]}], "version": 2}', "container.version"),
+    ],
+)
+def test_containers_of_no_known_form_are_refused_whole(
+    service: Serving, tokens: dict[str, str], body: bytes, code: str
+) -> None:
+    answer = service.post("/v1/attestations", body, tokens["submitter"])
+    assert (answer.status, answer.code) == (422, code)
+
+
+def test_a_statement_about_nothing_that_is_known_here_is_refused(
+    service: Serving, tokens: dict[str, str], place: Path
+) -> None:
+    key = load_private(place / ".placet/keys/approver.key")
+    statement = {
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": [{"name": "pkg:npm/x@1", "digest": {"sha512": "ab" * 64}}],
+        "predicateType": "https://placet.dev/attestation/approval/v1",
+        "predicate": dict(a_predicate("approval")),
+    }
+    signed = sign_payload(PAYLOAD_TYPE, json.dumps(statement).encode(), key)
+    answer = service.post("/v1/attestations", make_bundle(signed, key.public_key), tokens["submitter"])
+    assert (answer.status, answer.code) == (422, "statement.no_sha256")
 
 
 def test_more_lines_than_one_request_may_have_are_refused(service: Serving, tokens: dict[str, str]) -> None:
