@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -8,16 +9,21 @@ from typing import Any
 import pytest
 
 from placet_attestations.admission import NO_KINDS, Admission, Refused, admit, admit_all, apply_thresholds
+from placet_attestations.bundle import make_bundle
 from placet_attestations.claims import Claim
 from placet_attestations.digests import Digest
+from placet_attestations.predicate_types import PREDICATE_TYPES
 from placet_attestations.predicates import LOCAL_BUILDER
+from placet_attestations.signing import sign_payload
+from placet_attestations.statement import PAYLOAD_TYPE, STATEMENT_TYPE
 from placet_attestations.trust import TrustPolicy
-from placet_attestations.verify import VerifiedStatement
+from placet_attestations.verify import VerifiedStatement, verify
 from tests.builders import (
     NOW,
     RULES,
     TEAM,
     a_digest,
+    a_key,
     a_predicate,
     a_provenance,
     a_subject,
@@ -409,3 +415,27 @@ def test_many_subjects_are_judged_in_a_moment() -> None:
 def test_the_builders_fit() -> None:
     assert LOCAL_BUILDER in a_trust_policy().signers[1].builders
     assert a_predicate("approval")["scope"] == {"gate": "promote/production"}
+
+
+@pytest.mark.parametrize(
+    ("short", "by"), [("dataset", "owner"), ("training", "ci"), ("approval", "approver")]
+)
+@pytest.mark.parametrize("threshold", [1, 2])
+def test_a_statement_about_nothing_that_is_known_here_counts_for_nothing(
+    short: str, by: str, threshold: int
+) -> None:
+    predicate = a_provenance(short) if short == "training" else a_predicate(short)
+    statement = {
+        "_type": STATEMENT_TYPE,
+        "subject": [{"name": "x", "digest": {"sha512": "ab" * 64}}],
+        "predicateType": PREDICATE_TYPES[short],
+        "predicate": predicate,
+    }
+    key = a_key(by)
+    payload = json.dumps(statement).encode()
+    trust = a_trust_policy(rules=[{**rule, "threshold": threshold} for rule in RULES])
+    verified = verify(make_bundle(sign_payload(PAYLOAD_TYPE, payload, key), key.public_key), trust)
+    assert (verified.statement.subjects, verified.claims) == ((), ())
+    judgement = admit_all([(verified, NOW)], trust)
+    (admission,) = judgement.admissions
+    assert (admission.roles, admission.claims, admission.grants, judgement.kinds) == ({}, (), {}, {})

@@ -91,7 +91,7 @@ CALLS: tuple[Call, ...] = (
         "/v1/attestations",
         frozenset({"submitter"}),
         evidence.take_in,
-        "Take in one bundle or bare DSSE envelope, or JSON lines with one a line.",
+        "Take in one signed thing or several: JSON lines, an answer of npm or GitHub, a provenance object of PyPI.",
         takes="application/octet-stream",
         answers={200: JSON, 201: JSON},
         refuses=(413, 422),
