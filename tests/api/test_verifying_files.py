@@ -127,6 +127,18 @@ def test_statements_of_others_say_who_and_since_when(
 
 
 @pytest.mark.conformance
+@pytest.mark.parametrize(
+    ("since", "counts"), [("2025-09-01T12:13:59Z", False), ("2025-09-01T12:14:00Z", True)]
+)
+def test_a_proved_time_decides_what_a_revocation_leaves(
+    project: Path, vectors: Path, since: str, counts: bool
+) -> None:
+    publishers(project, vectors, f"  - {{signer: conda, from: {since}}}\n")
+    row = row_of(str(vectors / "bundles" / "conda-attestation.sigstore.json"))
+    assert (row["counts"], row["code"]) == (counts, None if counts else "trust.signer_revoked")
+
+
+@pytest.mark.conformance
 def test_claims_of_a_workflow_are_told(project: Path, vectors: Path) -> None:
     publishers(project, vectors)
     claims = row_of(str(SLSA))["certificate"]["claims"]
