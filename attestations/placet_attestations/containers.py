@@ -13,6 +13,7 @@ attestations"; DSSE's envelope.md.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -108,18 +109,31 @@ def is_signed(raw: bytes, limits: Limits = DEFAULT_LIMITS) -> bool:
 
 
 def _lines(raw: bytes, limits: Limits) -> list[tuple[int, bytes]] | None:
-    """The lines that are not blank, with their numbers; None for what is one document.
+    """The lines that are not blank, with their numbers, one more than there may be at most; None for what is one
+    document.
 
     Nothing but lines has a whole object in its first, or one in each, and more behind it.
     """
     first, _, rest = raw.strip(_BLANK).partition(b"\n")
     if not first.startswith(b"{") or not rest:
         return None
-    lines = [(number, line.strip(_BLANK)) for number, line in enumerate(raw.split(b"\n"), start=1)]
-    lines = [(number, line) for number, line in lines if line]
-    if all(line.startswith(b"{") and line.endswith(b"}") for _, line in lines):
-        return lines
-    return None if _object(first.rstrip(_BLANK), limits) is None else lines
+    sure = _object(first.rstrip(_BLANK), limits) is not None
+    lines: list[tuple[int, bytes]] = []
+    for number, line in _each_line(raw):
+        if not sure and not (line.startswith(b"{") and line.endswith(b"}")):
+            return None
+        lines.append((number, line))
+        if len(lines) > limits.max_pieces:
+            break
+    return lines
+
+
+def _each_line(raw: bytes) -> Iterator[tuple[int, bytes]]:
+    # One by one: millions of short lines are never all in memory.
+    for number, line in enumerate(io.BytesIO(raw), start=1):
+        stripped = line.strip(_BLANK)
+        if stripped:
+            yield number, stripped
 
 
 def _in_lines(lines: list[tuple[int, bytes]], limits: Limits) -> Iterator[Piece]:
