@@ -8,7 +8,7 @@ from pathlib import Path
 
 from placet_api.verifying import Row, evidence_of, refused_row, verify_one
 from placet_api.wiring import House
-from placet_attestations.admission import certificate_problem, signer_problem
+from placet_attestations.admission import signer_problem
 from placet_attestations.digests import Digest, hash_file
 from placet_attestations.errors import AttestationError
 from placet_attestations.file_signature import FileSignature, signs_file, verify_file_signature
@@ -122,9 +122,7 @@ def _told(digest: Digest, differences: ModelDifferences) -> Iterator[Row]:
 
 def _problem(house: House, found: VerifiedStatement | FileSignature) -> tuple[str, str] | None:
     at = found.existed(house.clock())
-    return signer_problem(found.signer, house.trust, at) or certificate_problem(
-        found.signer, found.window, at
-    )
+    return signer_problem(found.signer, house.trust, at, found.window)
 
 
 def _inside(signature: Path, folder: Path) -> tuple[str, ...]:

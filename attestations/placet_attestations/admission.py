@@ -21,8 +21,18 @@ from typing import Final, TypeAlias
 from placet_attestations import strictjson
 from placet_attestations.claims import PROVENANCE_TYPES, Claim
 from placet_attestations.digests import Digest
-from placet_attestations.times import format_time
-from placet_attestations.trust import Rule, SignerRecord, TrustPolicy
+from placet_attestations.refusals import (
+    Problem,
+    builder_not_allowed,
+    certificate_over,
+    name_not_allowed,
+    no_rule,
+    outside_window,
+    revoked,
+    too_few,
+    unknown_signer,
+)
+from placet_attestations.trust import SignerRecord, TrustPolicy
 from placet_attestations.trusted_root import Window
 from placet_attestations.verify import VerifiedStatement
 
@@ -32,7 +42,6 @@ Kinds: TypeAlias = Mapping[Digest, frozenset[str]]
 NO_KINDS: Final[Kinds] = {}
 
 _Grants: TypeAlias = frozenset[tuple[int, str]]  # (index of the rule, role)
-_Problem: TypeAlias = tuple[str, str]  # code and text
 _Group: TypeAlias = tuple[int, Digest, object]  # index of the rule, subject, what is said about it
 
 
@@ -111,17 +120,19 @@ def admit(verified: VerifiedStatement, trust: TrustPolicy, *, kinds: Kinds, at: 
 
     A subject whose kind the statement claims is judged by that claim, any other by `kinds`; where several
     kinds are known, a rule must cover all of them. Codes of what is refused: trust.signer_unknown,
-    trust.signer_expired, trust.signer_revoked, trust.builder_not_allowed, trust.kind_unknown,
-    trust.role_missing, and trust.name_not_allowed, which drops a name and nothing else.
+    trust.signer_expired, trust.signer_revoked, trust.certificate_expired, trust.builder_not_allowed,
+    trust.kind_unknown, trust.role_missing, and trust.name_not_allowed, which drops a name and nothing else.
     """
     subjects = tuple(dict.fromkeys(subject.digest for subject in verified.statement.subjects))
     signer = trust.signer_of(verified.signer.mark)
-    if signer is None:  # verified under another trust.yaml than this one
-        gone = "trust.signer_unknown", f"{verified.signer.id} is not in trust.yaml"
-        return _admission(verified, trust, {}, [_refused(verified, subject, gone) for subject in subjects])
-    problem = signer_problem(signer, trust, at) or certificate_problem(signer, verified.window, at)
+    problem = (
+        unknown_signer(verified.signer)
+        if signer is None  # verified under another trust.yaml than this one
+        else signer_problem(signer, trust, at, verified.window)
+    )
     if problem is not None:
         return _admission(verified, trust, {}, [_refused(verified, subject, problem) for subject in subjects])
+    assert signer is not None
     builder = _builder_problem(signer, verified)
     claimed = _kinds(verified.claims)
     grants: dict[Digest, _Grants] = {}
@@ -129,7 +140,7 @@ def admit(verified: VerifiedStatement, trust: TrustPolicy, *, kinds: Kinds, at: 
     for subject in subjects:
         of_subject = claimed.get(subject) or kinds.get(subject, frozenset())
         granted = _grants(signer, verified.type, of_subject, trust)
-        problem = builder if granted else _no_grant(signer, verified.type, of_subject, trust)
+        problem = builder if granted else no_rule(signer, verified.type, of_subject, trust.rules)
         if problem is None:
             grants[subject] = granted
         else:
@@ -179,8 +190,7 @@ def _after_threshold(
             kept[subject] = enough
         else:
             rule = trust.rules[min(counts, key=lambda index: (trust.rules[index].threshold, index))]
-            text = f"{max(counts.values())} of {rule.threshold} needed principals say so ({rule.where})"
-            refused.append(_refused(admission.statement, subject, ("trust.threshold", text)))
+            refused.append(_refused(admission.statement, subject, too_few(max(counts.values()), rule)))
     return _admission(admission.statement, trust, kept, refused)
 
 
@@ -200,53 +210,42 @@ def _admission(
         aliases = tuple(alias for alias in claim.aliases if any(rule.allows_alias(alias) for rule in rules))
         claims.append(Claim(claim.digest, claim.kind, name, aliases))
         if claim.name and name is None:
-            refused.append(_name_refused(verified, claim.digest, f"name {claim.name}", rules))
+            problem = name_not_allowed(verified.signer, f"name {claim.name}", rules)
+            refused.append(_refused(verified, claim.digest, problem))
         for alias in claim.aliases:
             if alias not in aliases:
-                refused.append(_name_refused(verified, claim.digest, f"alias {alias}", rules))
+                problem = name_not_allowed(verified.signer, f"alias {alias}", rules)
+                refused.append(_refused(verified, claim.digest, problem))
     roles = {subject: frozenset(role for _, role in granted) for subject, granted in grants.items()}
     return Admission(verified, roles, tuple(claims), tuple(refused), dict(grants))
 
 
-def signer_problem(signer: SignerRecord, trust: TrustPolicy, at: datetime) -> tuple[str, str] | None:
-    """Why nothing that this signer signed counts when it is proved to be from `at`: code and text, or None.
+def signer_problem(
+    signer: SignerRecord, trust: TrustPolicy, at: datetime, window: Window | None
+) -> Problem | None:
+    """Why nothing that this signer signed counts when it is proved to be from `at`; None when it may.
 
-    Codes: trust.signer_revoked, trust.signer_expired.
+    `window` is that of a certificate which nothing but the arrival dates. Codes: trust.signer_revoked,
+    trust.signer_expired, trust.certificate_expired.
     """
     revocation = trust.signer_revocation(signer.id, at)
     if revocation is not None:
-        since = "always" if revocation.since is None else format_time(revocation.since)
-        reason = f": {revocation.reason}" if revocation.reason else ""
-        return "trust.signer_revoked", f"{signer.id} is revoked from {since}{reason} ({revocation.where})"
+        return revoked(signer, revocation)
     if not signer.valid_at(at):
-        early = signer.valid_from is not None and at < signer.valid_from
-        bound = signer.valid_from if early else signer.valid_until
-        assert bound is not None
-        words = "not valid before" if early else "not valid since"
-        text = f"{signer.id} is {words} {format_time(bound)}, the statement is from {format_time(at)} ({signer.where})"
-        return "trust.signer_expired", text
+        return outside_window(signer, at)
+    if window is not None and not window.holds(at):
+        return certificate_over(signer, at)
     return None
 
 
-def certificate_problem(signer: SignerRecord, window: Window | None, at: datetime) -> tuple[str, str] | None:
-    """The same of a certificate that nothing but the arrival dates: trust.certificate_expired."""
-    if window is None or window.holds(at):
-        return None
-    text = f"the certificate of {signer.id} was not valid at {format_time(at)}, and no other time is proved"
-    return "trust.certificate_expired", text
-
-
-def _builder_problem(signer: SignerRecord, verified: VerifiedStatement) -> _Problem | None:
+def _builder_problem(signer: SignerRecord, verified: VerifiedStatement) -> Problem | None:
     if verified.type not in PROVENANCE_TYPES:
         return None
     details = verified.statement.predicate["runDetails"]
     assert isinstance(details, Mapping)  # the schema says so, here and below
     builder = details["builder"]
     assert isinstance(builder, Mapping)
-    if builder["id"] in signer.builders:
-        return None
-    text = f"{signer.id} may not claim the builder {builder['id']}: {signer.where} would have to list it"
-    return "trust.builder_not_allowed", text
+    return None if builder["id"] in signer.builders else builder_not_allowed(signer, str(builder["id"]))
 
 
 def _grants(signer: SignerRecord, short: str, kinds: frozenset[str], trust: TrustPolicy) -> _Grants:
@@ -258,21 +257,6 @@ def _grants(signer: SignerRecord, short: str, kinds: frozenset[str], trust: Trus
         if short in rule.types and kinds <= rule.kinds
         for role in rule.roles & signer.roles
     )
-
-
-def _no_grant(signer: SignerRecord, short: str, kinds: frozenset[str], trust: TrustPolicy) -> _Problem:
-    if not kinds:
-        return "trust.kind_unknown", "no admitted statement says what kind of artifact this is"
-    rules = [rule for rule in trust.rules if short in rule.types and kinds <= rule.kinds]
-    wanted = {role for rule in rules for role in rule.roles}
-    what = f"{short} statements about a {' and '.join(sorted(kinds))}"
-    need = (
-        f"one of the roles {', '.join(sorted(wanted))} ({', '.join(rule.where for rule in rules)})"
-        if wanted
-        else "a rule in trust.yaml, and there is none"
-    )
-    have = f" (roles: {', '.join(sorted(signer.roles))})"
-    return "trust.role_missing", f"{signer.id}{have} may not make {what}: that needs {need}"
 
 
 def _says(verified: VerifiedStatement) -> Callable[[Digest], object]:
@@ -309,12 +293,6 @@ def _kinds(claims: Iterable[Claim]) -> Kinds:
     return found
 
 
-def _name_refused(verified: VerifiedStatement, subject: Digest, what: str, rules: Sequence[Rule]) -> Refused:
-    lines = " or ".join(rule.where for rule in rules)
-    text = f"{verified.signer.id} may not give the {what}: {lines} would have to allow it"
-    return _refused(verified, subject, ("trust.name_not_allowed", text))
-
-
-def _refused(verified: VerifiedStatement, subject: Digest, problem: _Problem) -> Refused:
+def _refused(verified: VerifiedStatement, subject: Digest, problem: Problem) -> Refused:
     code, text = problem
     return Refused(code, verified.digest, subject, verified.type, verified.signer.id, text)

@@ -13,6 +13,7 @@ from datetime import datetime
 from placet_attestations.digests import Digest
 from placet_attestations.errors import UnsupportedError, VerificationError
 from placet_attestations.predicate_types import is_known
+from placet_attestations.refusals import no_rule
 from placet_attestations.store import EvidenceStore
 from placet_attestations.trust import TrustPolicy
 from placet_attestations.verifier import VerifiedStatement, Verifier
@@ -66,19 +67,12 @@ class Intake:
     def _require_a_rule(self, verified: VerifiedStatement) -> None:
         if not is_known(verified.statement.predicate_type) and not is_summary(verified.statement):
             return
-        signer = verified.signer
-        rules = [rule for rule in self.trust.rules if verified.type in rule.types]
-        may = {role for rule in rules for role in rule.roles}
-        if may.isdisjoint(signer.roles):
-            wanted = (
-                f"one of the roles {', '.join(sorted(may))} ({', '.join(rule.where for rule in rules)})"
-                if may
-                else "a rule, and trust.yaml has none for it"
-            )
+        rules = self.trust.rules
+        roles = {role for rule in rules if verified.type in rule.types for role in rule.roles}
+        if roles.isdisjoint(verified.signer.roles):
+            code, words = no_rule(verified.signer, verified.type, None, rules)
             raise VerificationError(
-                "trust.role_missing",
-                f"{signer.id} ({signer.principal}) may not sign {_article(verified.type)} {verified.type} statement",
-                hint=f"that needs {wanted}; let somebody who has it sign, or change trust.yaml",
+                code, words, hint="let somebody who has one of the roles sign it, or change trust.yaml"
             )
 
 
@@ -90,7 +84,3 @@ def _require_a_subject(verified: VerifiedStatement) -> None:
             where="statement",
             hint="it verifies, and `placet verify` shows it; ask its maker for sha256 beside the others",
         )
-
-
-def _article(word: str) -> str:
-    return "an" if word[:1] in "aeiou" else "a"

@@ -76,12 +76,19 @@ def line(trust: TrustPolicy, short: str) -> str:
     return rule.where
 
 
+def signer_line(trust: TrustPolicy, name: str) -> str:
+    """Where a signer's entry stands."""
+    (signer,) = [signer for signer in trust.signers if signer.id == name]
+    return signer.where
+
+
 def test_a_signer_without_the_role_is_refused_and_it_is_said_which_role() -> None:
     entry = refusal(admit(approval(by="evaluator"), TRUST, kinds=IS_MODEL, at=NOW))
     assert entry.code == "trust.role_missing"
     assert (entry.subject, entry.type, entry.signer) == (MODEL.digest, "approval", "evaluator")
     assert entry.text == (
-        "evaluator (roles: evaluator) may not make approval statements about a model:"
+        f"evaluator (roles: evaluator; {signer_line(TRUST, 'evaluator')}) may not make approval statements"
+        " about a model:"
         f" that needs one of the roles approver ({line(TRUST, 'approval')})"
     )
 

@@ -12,6 +12,7 @@ from typing import Final
 from placet_attestations.admission import NO_KINDS, admit
 from placet_attestations.digests import Digest
 from placet_attestations.predicate_types import VERIFICATION_SUMMARY
+from placet_attestations.refusals import no_rule
 from placet_attestations.statement import Statement
 from placet_attestations.trust import TrustPolicy
 from placet_attestations.verify import VerifiedStatement
@@ -44,7 +45,7 @@ def found(verified: VerifiedStatement, artifact: Digest, since: datetime, trust:
     if problem is not None:
         code, text = problem.code, problem.text
     elif not trust.explain(signer=verified.signer.id, short_type=verified.type):
-        code, text = "trust.role_missing", f"{verified.signer.id} may not sign verification summaries"
+        code, text = no_rule(verified.signer, verified.type, None, trust.rules)
     else:
         code, text = UNREAD, words_of(verified.statement)
     return Finding(code, text, verified.digest, artifact, verified.type, verified.signer.id)
