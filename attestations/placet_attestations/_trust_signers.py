@@ -256,7 +256,8 @@ def load_roots(
         except AttestationError as error:
             if node is None or (error.where is not None and error.where.startswith(f"{node.file}:")):
                 raise
-            raise type(error)(error.code, error.message, where=node.where, hint=error.hint) from error
+            message = f"the root {name} cannot be used: {error.message}"
+            raise type(error)(error.code, message, where=node.where, hint=error.hint) from error
     return tuple(found)
 
 
