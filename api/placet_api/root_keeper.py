@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final, Protocol, Self
 from placet_api.errors import HOUSE_ERRORS, BusyError
 from placet_api.root_refresh import Fetching, Get, over_https, refresh
 from placet_api.root_state import fetched_at
-from placet_attestations.roots import LoadedRoot, Staleness, load_root, stale, tuf_of
+from placet_attestations.roots import LoadedRoot, Staleness, load_root, stale, tuf_of, unless_stale
 
 if TYPE_CHECKING:
     from placet_api.project import Project
@@ -104,7 +104,7 @@ class RootKeeper:
         for root in roots if settings.allowed else ():
             if tuf_of(root, folder) is not None and not self._stopping.is_set():
                 self._fetch(root, settings, folder, state, now)
-        latest = {root.id: _latest(root, folder, state) for root in roots}
+        latest = {root.id: _latest(root, folder, state, now, settings) for root in roots}
         self._tell(latest, now)
         changes = self._changes(roots, latest, settings, now)
         self._looked = now
@@ -177,7 +177,9 @@ class RootKeeper:
             newer = latest[root.id]
             age = stale(root, now, settings.warn, settings.error)
             soon = [stale(each, now + _SOON, settings.warn, settings.error) for each in (root, newer)]
-            if newer.digest != root.digest or (newer.problem is None) != (root.problem is None):
+            if age != before[root.id] and newer.as_of == root.as_of:
+                found.append(f"{root.id} is stale ({age})" if age != "fresh" else f"{root.id} is fresh")
+            elif newer.digest != root.digest or (newer.problem is None) != (root.problem is None):
                 found.append(f"{root.id} is another one")
             elif age != before[root.id]:
                 found.append(f"{root.id} is stale ({age})" if age != "fresh" else f"{root.id} is fresh")
@@ -199,11 +201,11 @@ class RootKeeper:
             _log.info("reloaded: %s", why)
 
 
-def _latest(root: LoadedRoot, folder: Path, state: Path) -> LoadedRoot:
-    """The root as it would be loaded now, where that can change by itself: by what was fetched."""
-    if root.source is None or tuf_of(root, folder) is None:
-        return root
-    return load_root(root.id, root.source, folder=folder, state=state)
+def _latest(root: LoadedRoot, folder: Path, state: Path, now: datetime, settings: Fetching) -> LoadedRoot:
+    """The root as it would be loaded now: what was fetched changes by itself, and every root grows old."""
+    if root.source is not None and tuf_of(root, folder) is not None:
+        root = load_root(root.id, root.source, folder=folder, state=state)
+    return unless_stale(root, now, settings.error)
 
 
 def _told(code: str, detail: str) -> dict[str, object]:

@@ -60,10 +60,12 @@ class House:
 
     @cached_property
     def trust(self) -> TrustPolicy:
-        """The trust policy."""
+        """The trust policy, without the roots that are too old by the settings."""
+        from placet_api.root_refresh import Fetching
         from placet_attestations.trust import load_trust
 
-        return load_trust(self.project.path("trust"), state=self.project.fetched_roots)
+        trust = load_trust(self.project.path("trust"), state=self.project.fetched_roots)
+        return trust.at(self.clock(), Fetching.of(self.project).error) if trust.roots else trust
 
     @cached_property
     def store(self) -> SqliteEvidenceStore:

@@ -10,16 +10,17 @@ follow.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from placet_attestations._files import read_bounded
 from placet_attestations.digests import Digest
-from placet_attestations.errors import AttestationError, IdentityError, MalformedError
+from placet_attestations.errors import AttestationError, IdentityError, MalformedError, VerificationError
 from placet_attestations.limits import DEFAULT_LIMITS, Limits
 from placet_attestations.shipped_roots import shipped_root
+from placet_attestations.times import format_time
 from placet_attestations.trusted_root import TrustedRoot
 
 if TYPE_CHECKING:
@@ -125,6 +126,25 @@ def stale(root: LoadedRoot, now: datetime, warn: timedelta | None, error: timede
     return "warn" if warn is not None and age > warn else "fresh"
 
 
+def unless_stale(root: LoadedRoot, now: datetime, error: timedelta | None) -> LoadedRoot:
+    """The root, or in its place one under which nothing is good, with the reason, once its age is an `error`.
+
+    Its pin stays, for it is still what was chosen; its age too, so that it is known when a newer one may come.
+    """
+    if stale(root, now, None, error) != "error":
+        return root
+    assert root.as_of is not None
+    assert error is not None
+    message = (
+        f"nobody vouched for the root {root.id} in the {(now - root.as_of).days} days since "
+        f"{format_time(root.as_of)}, and it is used for {error / timedelta(days=1):g} days"
+    )
+    problem = VerificationError(
+        "root.stale", message, hint="placet trust refresh, or renew its file; roots.error_days sets the days"
+    )
+    return replace(root, roots=(), digest=Digest.of(b""), problem=problem)
+
+
 def pin_of(roots: Iterable[LoadedRoot]) -> Digest:
     """The roots as one trust anchor: what was chosen, whatever a refresh brings."""
     return _together("placet roots v1", ((root.id, root.pin) for root in roots))
@@ -195,15 +215,7 @@ def _kept(
             f"what was fetched for {otherwise.id} is older than the root that came with Placet",
             hint="placet trust refresh",
         )
-    return LoadedRoot(
-        otherwise.id,
-        otherwise.roots,
-        otherwise.digest,
-        otherwise.pin,
-        otherwise.as_of,
-        problem,
-        otherwise.source,
-    )
+    return replace(otherwise, problem=problem)
 
 
 def _file(id: str, source: RootFile, folder: Path, limits: Limits) -> LoadedRoot:

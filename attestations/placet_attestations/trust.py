@@ -9,8 +9,8 @@ import functools
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final, Self
 
@@ -18,7 +18,7 @@ from placet_attestations.digests import Digest
 from placet_attestations.identities import CertificateIdentity, Match
 from placet_attestations.keys import PublicKey
 from placet_attestations.limits import DEFAULT_LIMITS, Limits
-from placet_attestations.roots import LoadedRoot, digest_of, pin_of
+from placet_attestations.roots import LoadedRoot, digest_of, pin_of, unless_stale
 
 PUBLIC_GOOD: Final = "public-good"
 """The root of keyless signers that name no other: the public Sigstore instance."""
@@ -180,6 +180,11 @@ class TrustPolicy:
         lines = ["placet trust v1", Digest.of(source)]
         lines += [f"{signer.id} {signer.mark}" for signer in signers]
         return cls(signers, rules, revoked, Digest.of("\n".join([*lines, ""]).encode()), roots)
+
+    def at(self, now: datetime, error: timedelta | None) -> Self:
+        """The policy as it may be used at this time: roots that are older than `error` are out of use."""
+        roots = tuple(unless_stale(root, now, error) for root in self.roots)
+        return self if roots == self.roots else replace(self, roots=roots)
 
     @property
     def roots_pin(self) -> str:

@@ -14,11 +14,20 @@ import pytest
 from placet_api.errors import ServiceError
 from placet_api.project import Project
 from placet_api.root_keeper import RootKeeper, RootWatch
-from placet_api.root_refresh import Get
+from placet_api.root_refresh import Fetching, Get
 from placet_api.root_state import held
 from placet_api.settings import Value, resolve
 from placet_attestations.digests import Digest
-from placet_attestations.roots import LoadedRoot, RootFile, RootSource, Shipped, Tuf, load_root, mirror_path
+from placet_attestations.roots import (
+    LoadedRoot,
+    RootFile,
+    RootSource,
+    Shipped,
+    Tuf,
+    load_root,
+    mirror_path,
+    unless_stale,
+)
 from placet_attestations.shipped_roots import SHIPPED
 from placet_attestations.tuf_chain import Wanted
 from tests.tuf_repository import Repository
@@ -42,11 +51,17 @@ class SmallService:
         self.refusing = False
         self.reloaded = threading.Event()
         self.roots: tuple[LoadedRoot, ...] = ()
+        self.clock: Callable[[], datetime] = lambda: NOW
         self.load()
 
     def load(self) -> None:
+        folder, state = self.project.root, self.project.fetched_roots
         self.roots = tuple(
-            load_root(f"root{number}", source, folder=self.project.root, state=self.project.fetched_roots)
+            unless_stale(
+                load_root(f"root{number}", source, folder=folder, state=state),
+                self.clock(),
+                Fetching.of(self.project).error,
+            )
             for number, source in enumerate(self.sources)
         )
 
@@ -71,6 +86,7 @@ class World:
         self.now, self.moment, self.asked = NOW, 1000.0, 0
         self.down = False
         self.service = SmallService(folder, Tuf(URL, Path("bootstrap.json")), **settings)
+        self.service.clock = lambda: self.now
         self.keeper = self.another()
 
     def another(self) -> RootKeeper:
@@ -187,13 +203,35 @@ def test_a_root_that_becomes_too_old_is_reloaded_once_for_each_step(tmp_path: Pa
         tmp_path, RootFile(Path("root.json"), checked=NOW), roots_warn_days=10.0, roots_error_days=20.0
     )
     now = [NOW]
-    keeper = RootKeeper(service, lambda: now[0])
+    service.clock = lambda: now[0]
+    keeper = RootKeeper(service, service.clock)
     for days in (0, 9, 11, 12, 21, 22):
         now[0] = NOW + timedelta(days=days)
         keeper.look()
         keeper.look()
     assert service.why == ["roots: root0 is stale (warn)", "roots: root0 is stale (error)"]
     assert service.root_watch.ages == {"root0": 22 * 86400.0}
+    (root,) = service.roots
+    assert root.problem is not None
+    assert (root.roots, root.problem.code) == ((), "root.stale")
+
+
+def test_a_root_that_was_too_old_is_in_use_again_when_somebody_vouches(tmp_path: Path) -> None:
+    world = World(tmp_path, roots_error_days=1.0)
+    world.keeper.look()
+    world.down = True
+    world.later(days=9)
+    for _ in range(3):
+        world.keeper.look()
+    assert world.service.why[1:] == ["roots: root0 is stale (error)"]
+    assert world.service.roots[0].roots == ()
+    world.down = False
+    world.repository.publish(days=dict.fromkeys(("timestamp", "snapshot", "targets"), 100))
+    world.later(hours=25)
+    for _ in range(3):
+        world.keeper.look()
+    assert world.service.why[2:] == ["roots: root0 is another one"]
+    assert (len(world.service.roots[0].roots), world.service.roots[0].problem) == (1, None)
 
 
 def test_a_step_between_the_load_and_the_first_look_is_not_missed(tmp_path: Path) -> None:

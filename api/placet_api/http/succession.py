@@ -104,6 +104,8 @@ class Succession:
             # A crash before this line leaves a note of a reload that a restart makes true.
             following.house.published = following.bundle
             before, self.ruling, self.pending = self.ruling, following, None
+            # Verdicts under what ruled before, which its last requests may still ask for: they verify again.
+            following.house.verifier.forget()
         before.retire()
 
     @contextmanager
