@@ -260,3 +260,18 @@ def test_a_configuration_that_vanished_is_no_configuration(project: Path) -> Non
         a_file(project, "placet.yaml", "")
         assert service.reload("a test").number == 1
         service.close()
+
+
+def test_a_reload_forgets_every_verdict(project: Path, opa: OpaService) -> None:
+    with service_of(project, opa) as service:
+        with service.use() as house:
+            digest = next(iter(house.store.all()))
+            raw = house.store.get(digest)
+            assert raw is not None
+            first = house.verifier.verify(raw, house.trust)
+            assert house.verifier.verify(raw, house.trust) is first
+        service.reload("a test")
+        with service.use() as house:
+            again = house.verifier.verify(raw, house.trust)
+        assert again == first
+        assert again is not first
