@@ -23,6 +23,7 @@ BENCHMARKS = {
     "gate.py": ("One decision from a cold start", False),
     "log_append.py": ("Durable appends", True),
     "hashing.py": ("Hashing", True),
+    "verifying.py": ("Verifying", False),
     "doors.py": ("Decisions over HTTP", False),
     "webhook.py": ("Admission reviews", False),
     "pod_creation.py": ("Creation of a Pod", False),
