@@ -36,7 +36,9 @@ from benchmarks._processes import resident
 from benchmarks._timing import table
 from placet_attestations.envelope import pae
 from placet_attestations.errors import AttestationError
+from placet_attestations.reading import read_signed
 from placet_attestations.shipped_roots import SHIPPED
+from placet_attestations.sigstore_verify import read_signer
 from placet_attestations.trust import TrustPolicy, load_trust
 from placet_attestations.verifier import Verifier
 from placet_attestations.verify import verify
@@ -76,7 +78,7 @@ def main(arguments: Sequence[str]) -> int:
         measured = [*by_key(trust, rounds), *by_certificate(trust, rounds)]
         print(table(["", "placet, us", "beside it, us", "ratio"], measured))
         print()
-        print(table(["", "us", "a certificate's :", "limits"], remembered(trust, rounds)))
+        print(table(["", "us", "a certificate's :", "limits"], list(remembered(trust, rounds))))
     marks = (100, 1000) if options.quick else MARKS
     small, large = grown(marks)
     verdict = "too few to tell" if options.quick else limit(large - small, GROWTH)
@@ -91,9 +93,10 @@ def make_trust(folder: Path) -> TrustPolicy:
     (folder / "ci.pub").write_text(a_key("ci").public_key.pem)
     lines = ["version: 1", "rules: []", "signers:"]
     lines.append("  - {id: ci, principal: ci, key: ci.pub, roles: [trainer]}")
-    for root in ("public-good", "staging"):
-        names = "issuer_pattern: '^.*$', identity_pattern: '^.*$'"
-        lines.append(f"  - {{id: by-{root}, principal: p, {names}, root: {root}, roles: [trainer]}}")
+    for number, item in enumerate(certified().values()):
+        leaf = read_signer(read_signed(item.raw))
+        names = f"issuer: '{leaf.issuer}', identity: '{leaf.identity}'"
+        lines.append(f"  - {{id: by-{number}, principal: p, {names}, root: {item.root}, roles: [trainer]}}")
     (folder / "trust.yaml").write_text("\n".join(lines))
     return load_trust(folder / "trust.yaml")
 

@@ -177,12 +177,10 @@ class RootKeeper:
             newer = latest[root.id]
             age = stale(root, now, settings.warn, settings.error)
             soon = [stale(each, now + _SOON, settings.warn, settings.error) for each in (root, newer)]
-            if age != before[root.id] and newer.as_of == root.as_of:
+            if age != before[root.id]:
                 found.append(f"{root.id} is stale ({age})" if age != "fresh" else f"{root.id} is fresh")
             elif newer.digest != root.digest or (newer.problem is None) != (root.problem is None):
                 found.append(f"{root.id} is another one")
-            elif age != before[root.id]:
-                found.append(f"{root.id} is stale ({age})" if age != "fresh" else f"{root.id} is fresh")
             elif soon[0] != soon[1]:
                 found.append(f"{root.id} was renewed")
         return found

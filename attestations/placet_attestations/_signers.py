@@ -6,9 +6,8 @@ believed last: when the root that the signer's entry names vouches for the certi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TypeVar
 
 from placet_attestations._schemes import check_digest
 from placet_attestations._x509 import Leaf
@@ -24,8 +23,6 @@ from placet_attestations.sigstore_verify import read_signer, verify_by_certifica
 from placet_attestations.trust import CertificateSigner, SignerRecord, TrustPolicy
 from placet_attestations.trusted_root import TrustedRoot, Window
 from placet_attestations.verified_bundle import ProvedTime, VerifiedBundle, VerifiedCertificate
-
-_Root = TypeVar("_Root", bound=TrustedRoot | PkiRoot)
 
 # What a root says about bundles that another root may vouch for.
 _NOT_MINE = frozenset(
@@ -96,12 +93,12 @@ def _dated(
         return Found(signer)
     key = signer.key
     assert key is not None
-    proof = _under(
-        _usable(signer, trust),
-        TrustedRoot,
-        lambda root: verify_by_key(bundle, key, root, artifact=artifact, limits=limits),
-    )
-    return Found(signer, proof.times)
+
+    def check(root: TrustedRoot | PkiRoot) -> VerifiedBundle:
+        assert isinstance(root, TrustedRoot)  # trust.yaml is refused when a key's root is an own PKI
+        return verify_by_key(bundle, key, root, artifact=artifact, limits=limits)
+
+    return Found(signer, _under(_usable(signer.root, trust), check).times)
 
 
 def _by_key(material: KeyMaterial, made: Callable[[PublicKey], bool], trust: TrustPolicy) -> SignerRecord:
@@ -139,23 +136,41 @@ def _by_certificate(
     named = [signer for signer in trust.signers if _differs(signer, leaf, trust) == ()]
     if not named:
         raise _unknown(leaf, trust)
-    proofs: dict[str, VerifiedBundle] = {}
+
+    def check(root: TrustedRoot | PkiRoot) -> VerifiedBundle:
+        return verify_by_certificate(bundle, leaf, root, artifact=artifact, limits=limits)
+
     errors: list[AttestationError] = []
-    for name in dict.fromkeys(str(signer.root) for signer in named):
+    # Who is named exactly goes before patterns: those are asked only where none of the others is vouched for.
+    for exact in (True, False):
+        tried = [signer for signer in named if _is_exact(signer) is exact]
+        proofs = _proofs([str(signer.root) for signer in tried], trust, check, errors)
+        if proofs:
+            signer = _one([signer for signer in tried if signer.root in proofs], leaf)
+            proof = proofs[str(signer.root)]
+            assert isinstance(proof.signer, VerifiedCertificate)
+            return Found(signer, proof.times, proof.signer, proof.window)
+    raise _telling(errors)
+
+
+def _proofs(
+    roots: Iterable[str],
+    trust: TrustPolicy,
+    check: Callable[[TrustedRoot | PkiRoot], VerifiedBundle],
+    errors: list[AttestationError],
+) -> dict[str, VerifiedBundle]:
+    """What those of these roots say that vouch for the certificate; why the others do not goes into `errors`."""
+    found: dict[str, VerifiedBundle] = {}
+    for name in dict.fromkeys(roots):
         try:
-            proofs[name] = _under(
-                _usable(next(signer for signer in named if signer.root == name), trust),
-                (TrustedRoot, PkiRoot),
-                lambda root: verify_by_certificate(bundle, leaf, root, artifact=artifact, limits=limits),
-            )
+            found[name] = _under(_usable(name, trust), check)
         except AttestationError as error:
             errors.append(error)
-    if not proofs:
-        raise _telling(errors)
-    signer = _one([signer for signer in named if signer.root in proofs], leaf)
-    proof = proofs[str(signer.root)]
-    assert isinstance(proof.signer, VerifiedCertificate)
-    return Found(signer, proof.times, proof.signer, proof.window)
+    return found
+
+
+def _is_exact(signer: SignerRecord) -> bool:
+    return signer.certificate is not None and signer.certificate.exact
 
 
 def _differs(signer: SignerRecord, leaf: Leaf, trust: TrustPolicy) -> tuple[str, ...] | None:
@@ -169,21 +184,19 @@ def _differs(signer: SignerRecord, leaf: Leaf, trust: TrustPolicy) -> tuple[str,
 
 
 def _one(signers: list[SignerRecord], leaf: Leaf) -> SignerRecord:
-    exact = [signer for signer in signers if signer.certificate is not None and signer.certificate.exact]
-    chosen = exact or signers
-    if len(chosen) > 1:
+    if len(signers) > 1:
         raise VerificationError(
             "trust.signer_ambiguous",
             f"{leaf.identity[:200]!a} is more than one signer: "
-            f"{' and '.join(f'{signer.id} ({signer.where})' for signer in chosen)}",
+            f"{' and '.join(f'{signer.id} ({signer.where})' for signer in signers)}",
             where="trust.yaml",
             hint="let one entry name it exactly, or narrow the patterns",
         )
-    return chosen[0]
+    return signers[0]
 
 
-def _usable(signer: SignerRecord, trust: TrustPolicy) -> LoadedRoot:
-    root = trust.root(str(signer.root))
+def _usable(name: str, trust: TrustPolicy) -> LoadedRoot:
+    root = trust.root(name)
     assert root is not None  # trust.yaml is refused when it names a root that is not there
     if not root.roots:
         problem = root.problem
@@ -197,19 +210,14 @@ def _usable(signer: SignerRecord, trust: TrustPolicy) -> LoadedRoot:
     return root
 
 
-def _under(
-    loaded: LoadedRoot,
-    kinds: type[_Root] | tuple[type[_Root], ...],
-    check: Callable[[_Root], VerifiedBundle],
-) -> VerifiedBundle:
+def _under(loaded: LoadedRoot, check: Callable[[TrustedRoot | PkiRoot], VerifiedBundle]) -> VerifiedBundle:
     """What the first of the roots in the file says that can vouch for it."""
     errors: list[AttestationError] = []
     for root in loaded.roots:
-        if isinstance(root, kinds):
-            try:
-                return check(root)
-            except AttestationError as error:
-                errors.append(error)
+        try:
+            return check(root)
+        except AttestationError as error:
+            errors.append(error)
     raise _telling(errors)
 
 

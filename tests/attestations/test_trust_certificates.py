@@ -12,7 +12,7 @@ import yaml
 
 from placet_attestations._x509 import CLAIM_NAMES
 from placet_attestations.digests import Digest
-from placet_attestations.errors import AttestationError
+from placet_attestations.errors import AttestationError, VerificationError
 from placet_attestations.predicate_schemas import load_schema
 from placet_attestations.roots import LoadedRoot, Pki, RootFile, RootSource, Shipped, Tuf
 from placet_attestations.trust import PUBLIC_GOOD, TrustPolicy, load_trust
@@ -365,3 +365,17 @@ def test_the_schema_knows_the_claims() -> None:
     properties: Any = load_schema("trust")["properties"]
     known = properties["signers"]["items"]["properties"]["claims"]["properties"]
     assert set(known) == CLAIM_NAMES
+
+
+def test_a_root_that_stands_in_no_line_is_told_as_it_is() -> None:
+    def load(name: str, _: RootSource) -> LoadedRoot:
+        raise VerificationError("root.shipped", f"{name} is damaged", hint="install it again")
+
+    text = f"version: 1\nrules: []\nsigners:\n{CERTIFIED}\n"
+    with pytest.raises(VerificationError) as caught:
+        parse_trust(text.encode(), lambda path, _: a_key(Path(path).stem).public_key, load)
+    assert (caught.value.code, caught.value.where, caught.value.message) == (
+        "root.shipped",
+        None,
+        "staging is damaged",
+    )

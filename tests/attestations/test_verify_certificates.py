@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -233,3 +234,12 @@ def test_an_own_authority_cannot_speak_for_an_issuer(tmp_path: Path) -> None:
     assert verified.certificate is not None
     assert verified.certificate.issuer == ""
     assert refused(by_trainer(leaf=leaf), a_realm(tmp_path, WORKFLOW)).code != "trust.signer_ambiguous"
+
+
+def test_a_signature_over_a_file_is_no_statement(tmp_path: Path) -> None:
+    document = json.loads(by_workflow())
+    signature = document.pop("dsseEnvelope")["signatures"][0]["sig"]
+    digest = {"algorithm": "SHA2_256", "digest": b64encode(bytes(32)).decode()}
+    document["messageSignature"] = {"messageDigest": digest, "signature": signature}
+    error = refused(json.dumps(document).encode(), a_realm(tmp_path))
+    assert (error.code, error.where) == ("bundle.message", "bundle")

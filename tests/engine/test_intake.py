@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from placet_attestations.bundle import make_bundle
 from placet_attestations.digests import Digest
 from placet_attestations.errors import MalformedError, StoreError, UnsupportedError, VerificationError
 from placet_attestations.predicate_types import VERIFICATION_SUMMARY
+from placet_attestations.signing import sign_payload
+from placet_attestations.statement import PAYLOAD_TYPE
 from placet_attestations.verifier import Verifier
 from placet_attestations.verify import VerifiedStatement
 from placet_engine.errors import LogError
@@ -220,3 +223,18 @@ def test_what_only_mentions_a_payload_type_is_no_envelope(house: House) -> None:
         with pytest.raises(MalformedError) as caught:
             house.take(raw)
         assert caught.value.code == "bundle.shape"
+
+
+def test_a_statement_about_nothing_that_we_know_is_refused(house: House) -> None:
+    statement = json.loads(a_statement("training").raw)
+    statement["subject"][0]["digest"] = {"sha512": "5" * 128}
+    payload = json.dumps(statement).encode()
+    key = a_key("ci")
+    raw = make_bundle(sign_payload(PAYLOAD_TYPE, payload, key), key.public_key)
+    with pytest.raises(UnsupportedError) as caught:
+        house.take(raw)
+    assert (caught.value.code, bool(caught.value.hint), list(house.store.all())) == (
+        "statement.no_sha256",
+        True,
+        [],
+    )
