@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from placet_api.bundle_files import read_bundles
 from placet_api.project import open_project
 from placet_api.verifying import verify_file
 from placet_api.wiring import open_house
@@ -31,7 +32,7 @@ def test_the_house_uses_no_root_that_is_too_old(place: Path, days: int, stale: b
     project = open_project(place, {}, os.environ)
     with open_house(project, clock=lambda: CHECKED + timedelta(days=days)) as house:
         raw = (place / "it.json").read_bytes()
-        (row,) = verify_file(house, place / "it.json")
+        (row,) = verify_file(house, read_bundles(place / "it.json"))
         if stale:
             with pytest.raises(VerificationError) as caught:
                 house.verifier.verify(raw, house.trust)
@@ -47,7 +48,7 @@ def test_by_default_no_root_is_too_old(place: Path) -> None:
     (place / "placet.yaml").write_text("{}\n")
     project = open_project(place, {}, os.environ)
     with open_house(project, clock=lambda: CHECKED + timedelta(days=10_000)) as house:
-        assert [row.counts for row in verify_file(house, place / "it.json")] == [True]
+        assert [row.counts for row in verify_file(house, read_bundles(place / "it.json"))] == [True]
 
 
 def test_what_was_proved_before_a_revocation_counts_when_it_is_verified_today(place: Path) -> None:
@@ -56,6 +57,6 @@ def test_what_was_proved_before_a_revocation_counts_when_it_is_verified_today(pl
     for since, counts in (("2026-10-01", True), ("2026-01-01", False)):
         trust.write_text(f"{text}revoked: [{{signer: ci, from: {since}}}]\n")
         with open_house(open_project(place, {}, os.environ), clock=lambda: CHECKED) as house:
-            (row,) = verify_file(house, place / "it.json")
+            (row,) = verify_file(house, read_bundles(place / "it.json"))
             assert (row.counts, row.code) == (counts, None)
             assert ("revoked" in row.words) is not counts

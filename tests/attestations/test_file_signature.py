@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from placet_attestations.admission import certificate_problem
+from placet_attestations.admission import signer_problem
 from placet_attestations.digests import Digest
 from placet_attestations.errors import AttestationError, IdentityError
 from placet_attestations.file_signature import signs_file, verify_file_signature
@@ -139,7 +139,7 @@ def test_a_signer_of_an_own_authority(tmp_path: Path) -> None:
     assert found.certificate.identity == SPIFFE
     assert found.window is not None
     late = datetime.now(UTC) + timedelta(days=36_500)
-    assert certificate_problem(found.signer, found.window, late) is not None
+    assert signer_problem(found.signer, trust, late, found.window) is not None
     document["messageSignature"] = message(signed(leaf.key, b"other"))
     assert refusal(json.dumps(document).encode(), trust=trust) == "signature.invalid"
 
