@@ -1,7 +1,8 @@
 """The only file that imports jsonschema: holds a predicate against its schema.
 
-jsonschema costs 50 ms to import, so that happens when the first predicate is looked at, and each validator is
-built once. Its own messages quote the instance, whole; ours name the place and the rule.
+jsonschema costs 50 ms to import and half a millisecond a predicate, so it is asked only about those that do not fit
+(`_schema_check.py`), and each validator is built once. Its own messages quote the instance, whole; ours name the place
+and the rule.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from placet_attestations._schema_check import Check, compile_schema
 from placet_attestations.errors import AttestationError
 from placet_attestations.predicate_types import (
     APPROVAL,
@@ -63,6 +65,8 @@ def first_problem(predicate_type: str, predicate: JsonObject) -> tuple[str, str]
     """The first place that misses the schema and what it should be, `("$.origin", 'misses "source"')`; None
     when it fits.
     """
+    if _check(predicate_type)(predicate):
+        return None
     error = next(_validator(predicate_type).iter_errors(predicate), None)
     return None if error is None else (json_path(error.absolute_path), _rule(error))
 
@@ -79,13 +83,23 @@ def json_path(steps: Iterable[str | int]) -> str:
 
 
 @functools.cache
+def _check(predicate_type: str) -> Check:
+    return compile_schema(_whole(predicate_type), _FORMATS)
+
+
+@functools.cache
 def _validator(predicate_type: str) -> Draft202012Validator:
     from jsonschema import Draft202012Validator
 
+    return Draft202012Validator(_whole(predicate_type), format_checker=_formats())
+
+
+def _whole(predicate_type: str) -> Mapping[str, Any]:
     given = schema(predicate_type) or {}
     definitions = given.get("$defs", {})
     assert isinstance(definitions, Mapping)
-    return Draft202012Validator(_inlined(given, definitions), format_checker=_formats())
+    whole: Mapping[str, Any] = _inlined(given, definitions)
+    return whole
 
 
 def _inlined(part: Any, definitions: Mapping[str, Any]) -> Any:
@@ -110,9 +124,8 @@ def _formats() -> FormatChecker:
 
     # Only ours: the stock checkers depend on what else happens to be installed.
     checker = FormatChecker(formats=())
-    checker.checks("date-time", raises=AttestationError)(_is_time)
-    checker.checks("date", raises=AttestationError)(_is_date)
-    checker.checks("uri")(_is_uri)
+    for name, check in _FORMATS.items():
+        checker.checks(name, raises=AttestationError)(check)
     return checker
 
 
@@ -126,6 +139,9 @@ def _is_date(value: object) -> bool:
 
 def _is_uri(value: object) -> bool:
     return not isinstance(value, str) or _URI.fullmatch(value) is not None
+
+
+_FORMATS: Final[Mapping[str, Check]] = {"date-time": _is_time, "date": _is_date, "uri": _is_uri}
 
 
 def _rule(error: ValidationError) -> str:
