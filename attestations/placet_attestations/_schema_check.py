@@ -17,9 +17,8 @@ from placet_attestations.errors import AttestationError
 Check: TypeAlias = Callable[[Any], bool]
 
 _PASSED_OVER: Final = frozenset({"description", "title", "$schema", "$id", "$defs"})
-_OF_ANOTHER: Final = frozenset(
-    {"properties", "additionalProperties", "then"}
-)  # read with the keyword they go with
+_MEMBERS: Final = frozenset({"required", "properties", "additionalProperties"})
+_OF_ANOTHER: Final = _MEMBERS | {"if", "then"}  # read together with the keyword they go with
 
 
 def compile_schema(schema: Mapping[str, Any], formats: Mapping[str, Check]) -> Check:
@@ -38,7 +37,6 @@ class _Compiler:
     def __post_init__(self) -> None:
         keywords: Mapping[str, Callable[[Any], Check]] = {
             "type": _type,
-            "required": _required,
             "items": self._items,
             "enum": _one_of,
             "const": lambda wanted: _one_of([wanted]),
@@ -56,30 +54,32 @@ class _Compiler:
         checks = [
             _known(self.keywords, keyword)(wanted)
             for keyword, wanted in schema.items()
-            if keyword not in _PASSED_OVER | _OF_ANOTHER and keyword != "if"
+            if keyword not in _PASSED_OVER | _OF_ANOTHER
         ]
-        if "properties" in schema or "additionalProperties" in schema:
-            checks.append(
-                self._members(schema.get("properties", {}), schema.get("additionalProperties", True))
-            )
         if "if" in schema:
             checks.append(_implies(self.of(schema["if"]), self.of(schema.get("then", {}))))
+        if _MEMBERS & schema.keys():
+            checks.append(self._members(schema))
         return _all(tuple(checks))
 
     def _items(self, wanted: Mapping[str, Any]) -> Check:
         each = self.of(wanted)
         return lambda value: not isinstance(value, list) or all(map(each, value))
 
-    def _members(self, properties: Mapping[str, Any], others: bool | Mapping[str, Any]) -> Check:
-        known = {name: self.of(part) for name, part in properties.items()}
+    def _members(self, schema: Mapping[str, Any]) -> Check:
+        """`required`, `properties` and `additionalProperties`: together, for they are most of the work."""
+        names = frozenset(schema.get("required", ()))
+        known = {name: self.of(part) for name, part in schema.get("properties", {}).items()}
+        others = schema.get("additionalProperties", True)
         rest: Check = (lambda _: others) if isinstance(others, bool) else self.of(others)
 
         def check(value: Any) -> bool:
-            if isinstance(value, dict):
-                for name, member in value.items():
-                    if not known.get(name, rest)(member):
-                        return False
-            return True
+            if not isinstance(value, dict):
+                return True
+            for name, member in value.items():
+                if not known.get(name, rest)(member):
+                    return False
+            return names <= value.keys()
 
         return check
 
@@ -88,13 +88,10 @@ def _all(checks: tuple[Check, ...]) -> Check:
     if len(checks) == 1:
         return checks[0]
 
-    def check(value: Any) -> bool:
-        for one in checks:  # noqa: SIM110 - half of the time that a generator takes
-            if not one(value):
-                return False
-        return True
-
-    return check
+    if len(checks) == 2:
+        first, second = checks
+        return lambda value: first(value) and second(value)
+    return lambda value: all(one(value) for one in checks)
 
 
 def _implies(asked: Check, then: Check) -> Check:
@@ -107,11 +104,6 @@ def _type(wanted: str | list[str]) -> Check:
         return known
     several = tuple(_type(each) for each in wanted)
     return lambda value: any(one(value) for one in several)
-
-
-def _required(wanted: list[str]) -> Check:
-    names = frozenset(wanted)
-    return lambda value: not isinstance(value, dict) or names <= value.keys()
 
 
 def _one_of(wanted: list[Any]) -> Check:

@@ -93,7 +93,9 @@ def changed(draw: st.DrawFn) -> tuple[str, Any]:
             case "remove":
                 del holder[path[-1]]
             case "add" if isinstance(holder, dict):
-                holder[draw(st.sampled_from(["x", "sampleSize", "version", "reason", "path"]))] = draw(ODD)
+                holder[draw(st.sampled_from(["x", "sampleSize", "version", "reason", "path"]))] = (
+                    copy.deepcopy(draw(ODD))
+                )
             case _:
                 holder.append(copy.deepcopy(draw(ODD)))
     return name.partition("#")[0], document
