@@ -4,10 +4,10 @@
 
 By key: beside it the same JSON parsed and the same signature checked by `cryptography`, and nothing else; the aim is
 0.8 of that rate. `verify` also holds the predicate against its schema, and reads kinds, names and dependencies;
-`verify_bundle` does not. By certificate: beside it sigstore-python's `Verifier.verify_dsse` of the same bundles under the same
-roots; the aim is at most 1.15 of its time. A remembered verdict: under 20 us, and at least 50 times faster than a
-certificate's. Memory: a process of its own that verifies 100,000 bundles, each of other bytes, most by key, some by
-certificate, some refused; the aim is at most 5 MB more (RssAnon, the least of five samples) than after 10,000.
+`verify_bundle` does not. By certificate: beside it sigstore-python's `Verifier.verify_dsse` of the same bundles under
+the same roots; the aim is at most 1.15 of its time. A remembered verdict: under 20 us, and at least 50 times faster
+than a certificate's. Memory: a process of its own that verifies 100,000 bundles, each of other bytes, most by key, some
+by certificate, some refused; the aim is at most 5 MB more (RssAnon, the least of five samples) than after 10,000.
 
 The bundles by certificate are other people's (PLACET_VECTORS, else ../shared/vectors); without them their rows are left
 out.

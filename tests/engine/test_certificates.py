@@ -228,3 +228,30 @@ def test_who_may_not_sign_it_hears_the_lines_at_the_door(tmp_path: Path) -> None
     with pytest.raises(VerificationError) as caught:
         house.take(by_workflow(a_statement("deployment", [a_subject("model")])))
     assert caught.value.message.endswith("that needs a rule in trust.yaml, and there is none")
+
+
+def test_who_takes_the_time_stamp_off_robs_a_statement_of_nothing(tmp_path: Path) -> None:
+    """A bare copy that comes first must not make what is proved to be older count as new, or not at all."""
+    bare = a_bundle(training())
+    stamped, later = by_managed_key(bare, stamp=NOW), by_managed_key(bare, stamp=ARRIVED + MINUTE)
+    until = OWNER.replace("root: acme", f"root: acme, valid: {{until: {AFTER}}}")
+    house = house_of(tmp_path, until)
+    assert codes(lineage_of(house, bare)) == ["trust.signer_expired"]
+    house.clock.move(hours=1)
+    for copies in ((later,), (stamped,), (by_managed_key(bare, logged=NOW - MINUTE),)):
+        lineage = lineage_of(house, *copies)
+        told = [admitted.arrived.since for admitted in lineage.statements.values()]
+        if copies == (later,):
+            assert (told, codes(lineage)) == ([], ["evidence.copy", "trust.signer_expired"])
+        else:
+            assert told == [NOW if copies == (stamped,) else NOW - MINUTE]
+            assert set(codes(lineage)) == {"evidence.copy"}
+
+
+def test_a_stamp_that_is_put_on_later_makes_nothing_newer(tmp_path: Path) -> None:
+    bare = a_bundle(training())
+    house = house_of(tmp_path, OWNER)
+    lineage_of(house, bare)
+    house.clock.move(hours=1)
+    (admitted,) = lineage_of(house, by_managed_key(bare, stamp=ARRIVED + MINUTE)).statements.values()
+    assert (admitted.digest, admitted.arrived.since) == (Digest.of(bare), ARRIVED)

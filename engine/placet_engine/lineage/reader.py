@@ -65,25 +65,30 @@ class EvidenceReader:
         )
 
     def _copies(self, arrived: Iterable[Arrived]) -> set[Digest]:
-        """The same statement by the same signer counts once, as it came first.
+        """The same statement by the same signer counts once, as it came first, or as it is proved to be still older.
 
         Anybody can wrap a signed statement anew (white space, the other spelling of an ECDSA signature). That must
-        make it neither newer, nor unused, nor two.
+        make it neither newer, nor unused, nor two; and who takes its time stamp off must not rob it of its time.
         """
         # What `said` is a digest of, as it stands: it is compared for every decision, and need not be hashed.
-        same: defaultdict[tuple[str, bytes], list[Digest]] = defaultdict(list)
+        same: defaultdict[tuple[str, bytes], list[Arrived]] = defaultdict(list)
         for item in arrived:
-            verified = item.verified
-            same[verified.signer.id, verified.statement.raw].append(verified.digest)
+            same[item.verified.signer.id, item.verified.statement.raw].append(item)
         copies: set[Digest] = set()
-        for digests in same.values():
-            if len(digests) > 1:
-                copies |= set(digests) - {min(digests, key=self._place)}
+        for items in same.values():
+            if len(items) > 1:
+                counts = self._oldest(items)
+                copies |= {item.verified.digest for item in items if item is not counts}
         return copies
 
-    def _place(self, digest: Digest) -> int:
-        # Not the time: a clock may go back a little, the log may not.
-        return self.log.store.evidence_entry(digest) or 0
+    def _oldest(self, items: Iterable[Arrived]) -> Arrived:
+        # By the log's order and not by its time: a clock may go back a little, the log may not.
+        first, *others = sorted(items, key=self._place)
+        proved = [item for item in others if any(at.time < first.since for at in item.verified.times)]
+        return min(proved, key=lambda item: item.since, default=first)
+
+    def _place(self, item: Arrived) -> int:
+        return self.log.store.evidence_entry(item.verified.digest) or 0
 
     def _one(self, digest: Digest, artifact: Digest) -> Arrived | Finding:
         raw = self.store.get(digest)
