@@ -42,7 +42,7 @@ def own_issuers(
     """
     with _step():
         between = [read_certificate(der) for der in brought]
-        verifier = _own_policy(anchors).time(instant).build_client_verifier()
+        verifier = _own_policy(anchors, pinned=leaf.pinned).time(instant).build_client_verifier()
         chain = verifier.verify(leaf.certificate, between).chain
         if len(chain) > longest:
             raise ValueError(f"a chain of {len(chain)} certificates, the limit is {longest}")
@@ -89,8 +89,13 @@ def _policy(anchors: tuple[bytes, ...]) -> PolicyBuilder:
 
 
 @functools.lru_cache(maxsize=64)
-def _own_policy(anchors: tuple[bytes, ...]) -> PolicyBuilder:
-    from cryptography.x509 import AuthorityKeyIdentifier, ExtendedKeyUsage
+def _own_policy(anchors: tuple[bytes, ...], *, pinned: bool) -> PolicyBuilder:
+    from cryptography.x509 import (
+        AuthorityKeyIdentifier,
+        BasicConstraints,
+        ExtendedKeyUsage,
+        SubjectAlternativeName,
+    )
     from cryptography.x509.verification import Criticality, ExtensionPolicy
 
     # SPIFFE lets the use be critical. Key identifiers are hints for building chains, and many authorities that
@@ -102,6 +107,10 @@ def _own_policy(anchors: tuple[bytes, ...]) -> PolicyBuilder:
         .may_be_present(ExtendedKeyUsage, usage, None)
         .may_be_present(AuthorityKeyIdentifier, Criticality.NON_CRITICAL, None)
     )
+    if pinned:  # what it says of itself is not asked (_x509.read_pinned); the chain above it is as any other
+        ee = ee.may_be_present(BasicConstraints, usage, None).may_be_present(
+            SubjectAlternativeName, usage, None
+        )
     return _store_of(anchors).extension_policies(ca_policy=ca, ee_policy=ee)
 
 

@@ -19,7 +19,7 @@ from placet_attestations.limits import Limits
 from placet_attestations.pki_root import PkiRoot
 from placet_attestations.roots import LoadedRoot, Pki
 from placet_attestations.sigstore_bundle import CertificateMaterial, KeyMaterial, SigstoreBundle
-from placet_attestations.sigstore_verify import read_signer, verify_by_certificate, verify_by_key
+from placet_attestations.sigstore_verify import read_chosen, read_signer, verify_by_certificate, verify_by_key
 from placet_attestations.trust import CertificateSigner, SignerRecord, TrustPolicy
 from placet_attestations.trusted_root import TrustedRoot, Window
 from placet_attestations.verified_bundle import ProvedTime, VerifiedBundle, VerifiedCertificate
@@ -132,7 +132,7 @@ def _candidates(hint: str | None, trust: TrustPolicy) -> Iterator[SignerRecord]:
 def _by_certificate(
     bundle: SigstoreBundle, trust: TrustPolicy, limits: Limits, artifact: Digest | None = None
 ) -> Found:
-    leaf = read_signer(bundle)
+    leaf = read_chosen(bundle, trust.pinned) or read_signer(bundle)
     named = [signer for signer in trust.signers if _differs(signer, leaf, trust) == ()]
     if not named:
         raise _unknown(leaf, trust)
@@ -175,7 +175,8 @@ def _is_exact(signer: SignerRecord) -> bool:
 
 def _differs(signer: SignerRecord, leaf: Leaf, trust: TrustPolicy) -> tuple[str, ...] | None:
     """What of the certificate is not as this signer's must be; None for signers by key."""
-    if signer.certificate is None:
+    # The digest of a certificate is no name that another certificate could bear, nor a name's pattern's business.
+    if signer.certificate is None or signer.certificate.pinned is not leaf.pinned:
         return None
     root = trust.root(str(signer.root))
     own = root is not None and isinstance(root.source, Pki)

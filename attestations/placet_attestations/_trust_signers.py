@@ -8,16 +8,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from placet_attestations._trust_certificates import NAMED, read_certificate_signer
 from placet_attestations._trust_words import roles, texts, time, word
-from placet_attestations._x509 import CLAIM_NAMES
-from placet_attestations.errors import AttestationError, KeyFileError, MalformedError
-from placet_attestations.identities import CertificateIdentity, Match
+from placet_attestations.errors import AttestationError, KeyFileError
 from placet_attestations.keys import ALGORITHMS, Algorithm, PublicKey
 from placet_attestations.roots import LoadedRoot, Pki, RootFile, RootSource, Shipped, Tuf
 from placet_attestations.shipped_roots import SHIPPED
 from placet_attestations.strictyaml import Node
 from placet_attestations.suggest import did_you_mean
-from placet_attestations.trust import PUBLIC_GOOD, CertificateSigner, SignerRecord
+from placet_attestations.trust import PUBLIC_GOOD, SignerRecord
 
 KeyLoader: TypeAlias = Callable[[str, Algorithm | None], PublicKey]
 """The key of a `key:` entry, by its text and the `algorithm:` beside it."""
@@ -28,7 +27,6 @@ RootLoader: TypeAlias = Callable[[str, RootSource], LoadedRoot]
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}")
 _ROOT_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _WAYS: Final = ("file", "tuf", "authority")
-_NAMED: Final = ("issuer", "issuer_pattern", "identity", "identity_pattern", "claims")
 _USAGES: Final = ("code-signing", "any")
 
 
@@ -159,12 +157,14 @@ def _signer(node: Node, load_key: KeyLoader, roots: Mapping[str, tuple[RootSourc
     members = node.members(
         "a signer",
         required=("id", "principal", "roles"),
-        optional=("key", "algorithm", *_NAMED, "root", "builders", "valid"),
+        optional=("key", "algorithm", *NAMED, "root", "builders", "valid"),
     )
-    named = [name for name in _NAMED if name in members]
+    named = [name for name in NAMED if name in members]
     if ("key" in members) == bool(named):
         raise node.error(
-            "signer", "a signer has either a key or an identity", "keep  key:  or  issuer: and identity:"
+            "signer",
+            "a signer has either a key or an identity",
+            "keep  key:  or  issuer: and identity:  (or certificate:)",
         )
     if named and "algorithm" in members:
         raise members["algorithm"].error("signer", "algorithm means nothing without key")
@@ -179,7 +179,7 @@ def _signer(node: Node, load_key: KeyLoader, roots: Mapping[str, tuple[RootSourc
         builders=frozenset(texts(members["builders"], "builders")) if "builders" in members else frozenset(),
         valid_from=start,
         valid_until=end,
-        certificate=_certificate(node, members, own=own) if named else None,
+        certificate=read_certificate_signer(node, members, own=own) if named else None,
         root=root,
         where=node.where,
     )
@@ -198,49 +198,6 @@ def _root(
         message = f"{name} vouches for certificates, and this signer has a key"
         raise members["root"].error("root", message, "leave root out: the key is trusted by itself")
     return name
-
-
-def _certificate(node: Node, members: Mapping[str, Node], *, own: bool) -> CertificateSigner:
-    issuer = _one_of(node, members, "issuer", needed=not own)
-    if own and issuer is not None:
-        raise node.error("signer", "an authority of one's own is the issuer", "leave issuer out")
-    identity = _one_of(node, members, "identity", needed=True)
-    assert identity is not None
-    claims = members["claims"].members("claims", optional=sorted(CLAIM_NAMES)) if "claims" in members else {}
-    if own and claims:
-        raise members["claims"].error("signer", "only Fulcio's certificates have claims", "leave claims out")
-    return CertificateSigner(
-        CertificateIdentity(Match.nothing() if issuer is None else issuer, identity),
-        tuple((name, _claim(value)) for name, value in claims.items()),
-    )
-
-
-def _one_of(node: Node, members: Mapping[str, Node], name: str, *, needed: bool) -> Match | None:
-    exact, pattern = members.get(name), members.get(f"{name}_pattern")
-    if exact is not None and pattern is not None:
-        raise pattern.error("signer", f"{name} is given twice", f"keep {name} or {name}_pattern")
-    if exact is not None:
-        return Match.exactly(exact.text(name))
-    if pattern is not None:
-        return _pattern(pattern)
-    if needed:
-        raise node.error(
-            "missing_key", f"a signer by certificate has no {name}", f"add  {name}: …  (or {name}_pattern)"
-        )
-    return None
-
-
-def _claim(node: Node) -> Match:
-    if isinstance(node.value, Mapping):
-        return _pattern(node.members("a claim", required=("pattern",))["pattern"])
-    return Match.exactly(node.text("a claim"))
-
-
-def _pattern(node: Node) -> Match:
-    try:
-        return Match.pattern(node.text("a pattern"))
-    except MalformedError as error:
-        raise MalformedError(error.code, error.message, where=node.where, hint=error.hint) from error
 
 
 def load_roots(

@@ -24,6 +24,7 @@ from placet_attestations._fulcio import (
     profile,
     utf8_string,
 )
+from placet_attestations.digests import Digest
 from placet_attestations.errors import KeyFileError, MalformedError, UnsupportedError
 from placet_attestations.keys import PublicKey
 
@@ -40,9 +41,12 @@ __all__ = [
     "is_self_issued",
     "read_certificate",
     "read_leaf",
+    "read_pinned",
 ]
 
-NameKind: TypeAlias = Literal["email", "uri", "other"]
+NameKind: TypeAlias = Literal["email", "uri", "other", "certificate"]
+"""`certificate`: the whole certificate stands for its signer, and the identity is its digest."""
+
 AuthorityKind: TypeAlias = Literal["authority", "stamper", "other"]
 
 
@@ -65,6 +69,11 @@ class Leaf:
     def valid_at(self, instant: datetime) -> bool:
         """Whether the instant lies in the certificate's own window, both ends included."""
         return self.not_before <= instant <= self.not_after
+
+    @property
+    def pinned(self) -> bool:
+        """Whether `read_pinned` read it: the certificate itself is the name."""
+        return self.name_kind == "certificate"
 
     @property
     def unclaimed(self) -> Leaf:
@@ -108,6 +117,31 @@ def read_leaf(der: bytes) -> Leaf:
         certificate.not_valid_before_utc,
         certificate.not_valid_after_utc,
         names,
+        code_signing,
+    )
+
+
+def read_pinned(der: bytes) -> Leaf:
+    """Read a certificate that trust.yaml names by its digest, which is then its identity.
+
+    Whom it names is not asked, nor whether it calls itself an authority, as those of model-signing's own chains
+    do: nobody else's certificate has that digest. Its key must be for digital signatures and certify nothing.
+    Errors as `read_leaf`.
+    """
+    certificate = read_certificate(der)
+    with _translated():
+        code_signing = _check_usage(_extensions(certificate))
+    return Leaf(
+        certificate,
+        der,
+        _key(certificate),
+        "",
+        Digest.of(der),
+        "certificate",
+        MappingProxyType({}),
+        certificate.not_valid_before_utc,
+        certificate.not_valid_after_utc,
+        0,
         code_signing,
     )
 
@@ -174,18 +208,25 @@ def _extensions(certificate: x509.Certificate) -> Mapping[type, object]:
 
 def _check_profile(found: Mapping[type, object]) -> bool:
     """For digital signatures, and no authority; returns whether it is for code signing."""
-    from cryptography.x509 import BasicConstraints, ExtendedKeyUsage, KeyUsage
+    from cryptography.x509 import BasicConstraints
+
+    code_signing = _check_usage(found)
+    constraints = found.get(BasicConstraints)
+    if isinstance(constraints, BasicConstraints) and constraints.ca:
+        raise profile("it is a certificate authority's")
+    return code_signing
+
+
+def _check_usage(found: Mapping[type, object]) -> bool:
+    """For digital signatures and to certify nothing; returns whether it is for code signing."""
+    from cryptography.x509 import ExtendedKeyUsage, KeyUsage
     from cryptography.x509.oid import ExtendedKeyUsageOID
 
-    usage, constraints, extended = (
-        found.get(kind) for kind in (KeyUsage, BasicConstraints, ExtendedKeyUsage)
-    )
+    usage, extended = found.get(KeyUsage), found.get(ExtendedKeyUsage)
     if not isinstance(usage, KeyUsage):
         raise profile("it has no key usage")
     if not usage.digital_signature or usage.key_cert_sign or usage.crl_sign:
         raise profile("its key is not for digital signatures alone")
-    if isinstance(constraints, BasicConstraints) and constraints.ca:
-        raise profile("it is a certificate authority's")
     return isinstance(extended, ExtendedKeyUsage) and ExtendedKeyUsageOID.CODE_SIGNING in extended
 
 

@@ -19,7 +19,7 @@ by certificates that the bundle brings, and without a time stamp the chain's win
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -29,7 +29,7 @@ from placet_attestations._chains import issuers
 from placet_attestations._log_body import Signed, check_body
 from placet_attestations._pki import check_own_chain, check_profile
 from placet_attestations._signed_content import check_signature, check_subject, payload_of, refused
-from placet_attestations._x509 import Leaf, check_fulcio, is_self_issued, read_leaf
+from placet_attestations._x509 import Leaf, check_fulcio, is_self_issued, read_leaf, read_pinned
 from placet_attestations.digests import Digest, hash_file
 from placet_attestations.errors import MalformedError
 from placet_attestations.identities import CertificateIdentity
@@ -87,6 +87,17 @@ def read_signer(bundle: SigstoreBundle) -> Leaf:
     if isinstance(bundle.material, KeyMaterial):
         raise refused("signer.kind", "the bundle is signed by a key, and a certificate is expected")
     return read_leaf(bundle.material.leaf)
+
+
+def read_chosen(bundle: SigstoreBundle, digests: Collection[str]) -> Leaf | None:
+    """The bundle's certificate as one that is named by its digest, None when it is none of `digests`.
+
+    Nothing is believed yet, as with `read_signer`. Raises what `_x509.read_pinned` does.
+    """
+    material = bundle.material
+    if isinstance(material, KeyMaterial) or Digest.of(material.leaf) not in digests:
+        return None
+    return read_pinned(material.leaf)
 
 
 def verify_by_certificate(

@@ -30,6 +30,12 @@ class CertificateSigner:
 
     identity: CertificateIdentity
     claims: tuple[tuple[str, Match], ...] = ()  # Fulcio's claims by name, all of which must be met
+    pinned: bool = False  # `identity` is the digest of one certificate, whatever that one says
+
+    @classmethod
+    def pin(cls, certificate: Digest) -> Self:
+        """Exactly this certificate, by the SHA-256 of its DER; its authority is the issuer."""
+        return cls(CertificateIdentity(Match.nothing(), Match.exactly(certificate)), pinned=True)
 
     def differs(self, issuer: str, identity: str, claims: Mapping[str, str]) -> tuple[str, ...]:
         """What of a certificate is not as it must be, in words; empty when it is this signer's."""
@@ -51,7 +57,8 @@ class CertificateSigner:
         """The same for the same demands, hex."""
         texts = [(match.is_pattern, match.text) for match in (self.identity.issuer, self.identity.identity)]
         claims = sorted((name, match.is_pattern, match.text) for name, match in self.claims)
-        return Digest.of(repr((texts, claims)).encode()).hex
+        said = repr((texts, claims)) + (" pinned" if self.pinned else "")
+        return Digest.of(said.encode()).hex
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +164,8 @@ class TrustPolicy:
     _by_hint: dict[str, SignerRecord] = field(init=False, repr=False, compare=False)
     counting: frozenset[int] = field(init=False, repr=False, compare=False)
     """Indexes of the rules that ask for more than one principal."""
+    pinned: frozenset[str] = field(init=False, repr=False, compare=False)
+    """Digests of the certificates that are signers by themselves."""
 
     def __post_init__(self) -> None:
         by_mark = {signer.mark: signer for signer in self.signers}
@@ -166,6 +175,11 @@ class TrustPolicy:
         object.__setattr__(self, "_by_hint", by_hint)
         counting = frozenset(index for index, rule in enumerate(self.rules) if rule.threshold > 1)
         object.__setattr__(self, "counting", counting)
+        certificates = (signer.certificate for signer in self.signers)
+        pinned = frozenset(
+            one.identity.identity.text for one in certificates if one is not None and one.pinned
+        )
+        object.__setattr__(self, "pinned", pinned)
 
     @classmethod
     def of(
