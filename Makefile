@@ -20,7 +20,7 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .PHONY: help setup demo test lint control-plane browser opinions conformance bench bench-quick lock clean \
-	campaign-kills campaign-doors campaign-restarts campaign-hostile
+	campaign-kills campaign-doors campaign-restarts campaign-hostile campaign-flips campaign-mutations
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -72,6 +72,12 @@ campaign-restarts: setup ## the webhook started 200 times, probed from its first
 
 campaign-hostile: setup ## bad bytes, slow clients, 10,000 connections: refused with a code, memory bounded
 	$(BIN)/python -m tests.campaigns.hostile $(HOSTILE)
+
+campaign-flips: setup ## every bit of three bundles turned over: refused, or the very same answer, by member
+	$(BIN)/python -m tests.campaigns.flips $(FLIPS)
+
+campaign-mutations: setup ## 200,000 mutants of real bundles: refused with a code, or what was signed and no more
+	$(BIN)/python -m tests.campaigns.mutations $(MUTATIONS)
 
 # `make lock` keeps the versions that still fit; `make lock UPGRADE=--upgrade` takes the newest.
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \

@@ -53,7 +53,7 @@ class Sample:
 
 def samples(bundles: Path) -> Iterator[Sample]:
     """By a key and a time stamp, by a certificate and a Rekor v1 log, by a certificate, Rekor v2 and a time stamp."""
-    yield _stamped_key()
+    yield stamped_key()
     for name, root in (("conda-attestation", "public-good"), ("conda-attestation-rekor2", "staging")):
         loaded = load_root(root, Shipped(root), folder=Path(), state=None)
         anybody = CertificateIdentity(Match.pattern("^.*$"), Match.pattern("^.*$"))
@@ -64,7 +64,8 @@ def samples(bundles: Path) -> Iterator[Sample]:
         yield Sample(name, raw, TrustPolicy.of(b"", (signer,), (), (), (loaded,)))
 
 
-def _stamped_key() -> Sample:
+def stamped_key() -> Sample:
+    """A bundle by a key of our own with a time stamp, whose authority is the root `acme`."""
     instance, key = Sigstore(), a_key("flips")
     document = json.loads(sign_statement(a_statement(), key))
     instance.stamp(document, b64decode(document["dsseEnvelope"]["signatures"][0]["sig"]), NOW)

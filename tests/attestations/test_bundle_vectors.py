@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import re
-from base64 import b64decode
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from placet_attestations.digests import Digest
 from placet_attestations.errors import AttestationError
 from placet_attestations.identities import CertificateIdentity
-from placet_attestations.keys import load_public
 from placet_attestations.oms import read_model
-from placet_attestations.pki_root import PkiRoot
-from placet_attestations.roots import LoadedRoot, Pki, RootFile, Shipped, load_root
 from placet_attestations.sigstore_bundle import parse_sigstore_bundle
 from placet_attestations.sigstore_verify import read_signer, verify_by_certificate
-from placet_attestations.trust import CertificateSigner, SignerRecord, TrustPolicy
+from placet_attestations.trust import TrustPolicy
 from placet_attestations.trusted_root import TrustedRoot
 from placet_attestations.verified_bundle import VerifiedCertificate
 from placet_attestations.verify import verify
+from tests.vector_trust import by_name, model_authority, model_signers, root_of, said_digest
 from tests.vectors import vectors_dir
 
 pytestmark = pytest.mark.conformance
@@ -74,22 +67,9 @@ MODELS: Final = {
 }
 
 
-def root_of(name: str) -> LoadedRoot:
-    source = (
-        RootFile(Path("github_trusted_root.json"), without_log=True) if name == "github" else Shipped(name)
-    )
-    return load_root(name, source, folder=vectors_dir() / "bundles", state=None)
-
-
-def said_digest(raw: bytes) -> Digest | None:
-    """The digest that a bundle over a file says itself, so that the file's absence is not what refuses it."""
-    signed = json.loads(raw).get("messageSignature")
-    return None if signed is None else Digest.from_hex(b64decode(signed["messageDigest"]["digest"]).hex())
-
-
 def answer(name: str, artifact: Digest | None = None) -> str:
     raw = (vectors_dir() / "bundles" / name).read_bytes()
-    (root,) = root_of(BUNDLES[name][0]).roots
+    (root,) = root_of(BUNDLES[name][0], vectors_dir()).roots
     assert isinstance(root, TrustedRoot)
     try:
         parsed = parse_sigstore_bundle(raw)
@@ -130,7 +110,7 @@ def test_a_file_that_was_signed(name: str, record_property: Callable[[str, objec
 
 
 def test_a_root_for_time_alone(record_property: Callable[[str, object], None]) -> None:
-    (root,) = root_of("github").roots
+    (root,) = root_of("github", vectors_dir()).roots
     assert isinstance(root, TrustedRoot)
     assert (len(root.timestampers), root.authorities, root.logs) == (5, (), ())
     record_property(
@@ -140,24 +120,12 @@ def test_a_root_for_time_alone(record_property: Callable[[str, object], None]) -
 
 def model_trust() -> TrustPolicy:
     """The signers of all models: the key, the one who has an e-mail address, and the certificate of the chains."""
-    keys = vectors_dir() / "oms" / "historic" / "keys"
-    pem = (keys / "signing-key-cert.pem").read_bytes()
-    pin = Digest.of(x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER))
+    folder = vectors_dir()
     who = CertificateIdentity.exactly(
         issuer="https://sigstore.verify.ibm.com/oauth2", identity="stefanb@us.ibm.com"
     )
-    authority = PkiRoot.load(keys / "ca-cert.pem")
-    pki = LoadedRoot("pki", (authority,), authority.digest, authority.digest, source=Pki(Path("ca-cert.pem")))
-    signers = (
-        SignerRecord("key", "p", load_public(keys / "signing-key-pub.pem"), frozenset({"x"})),
-        SignerRecord(
-            "keyless", "p", None, frozenset({"x"}), certificate=CertificateSigner(who), root="public-good"
-        ),
-        SignerRecord(
-            "chain", "p", None, frozenset({"x"}), certificate=CertificateSigner.pin(pin), root="pki"
-        ),
-    )
-    return TrustPolicy.of(b"", signers, (), (), (root_of("public-good"), pki))
+    signers = (*model_signers(folder), by_name("keyless", "public-good", who))
+    return TrustPolicy.of(b"", signers, (), (), (root_of("public-good", folder), model_authority(folder)))
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.campaigns.flips import run
 from tests.flips import ALWAYS_REFUSED, flip_all, members, samples, table
 from tests.vectors import vectors_dir
 
@@ -38,6 +39,16 @@ def test_every_bit_is_refused_or_changes_nothing(
     assert {member for member, count in found.items() if count.equal} <= HARMLESS.keys()
     for line in table(name, found):
         record_property("conformance", line)
+
+
+@pytest.mark.conformance
+def test_the_campaign_prints_what_it_found() -> None:
+    sample = next(samples(vectors_dir() / "bundles"))
+    flipped = run(sample, every=64)
+    assert (flipped.name, flipped.wrong) == ("own-key", 0)
+    assert "dsseEnvelope.payload: " in flipped.table()
+    flipped.found["dsseEnvelope.payload"].equal = 2
+    assert flipped.wrong == 2
 
 
 def test_bytes_are_told_apart_by_their_member() -> None:
