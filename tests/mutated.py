@@ -51,6 +51,7 @@ class Subjects:
     asked: Mapping[str, Mapping[str, Any]] = field(repr=False)
     trusts: Mapping[str, TrustPolicy] = field(repr=False)
     told: Mapping[str, tuple[Told, ...]] = field(repr=False)
+    rewrapped: tuple[Told, ...] = field(repr=False, default=())
 
     @classmethod
     def of(cls, vectors: Path) -> Self:
@@ -96,7 +97,7 @@ class Subjects:
             name: _question(name, raw, shipped) for name, raw in raws.items() if name.startswith("bundles/")
         }
         told = {name: tuple(_answers(raw, trusts[name], asked.get(name))) for name, raw in raws.items()}
-        return cls(raws, asked, trusts, told)
+        return cls(raws, asked, trusts, told, _rewrapped(raws, trusts))
 
     def hold(self, name: str, raw: bytes, how: tuple[str, ...]) -> str:
         """The code of the refusal of mutated bytes, or `""`: it says what was signed, and no more."""
@@ -108,11 +109,26 @@ class Subjects:
         found = _answers(raw, self.trusts[name], self.asked.get(name), said)
         allowed = list(self.told[name])
         if MIXING & set(how):
-            allowed += [told for each in self.told.values() for told in each]
+            allowed += [*self.rewrapped, *(told for each in self.told.values() for told in each)]
         for answer in found:
             assert any(answer.within(told) for told in allowed), f"{name}, {how}: {answer}"
         assert not (code and found), "what cannot be read was verified"
         return "" if found else code or said[0]
+
+
+def _rewrapped(raws: Mapping[str, bytes], trusts: Mapping[str, TrustPolicy]) -> tuple[Told, ...]:
+    """What the models' one key signed, as a signature by the key and as one by its certificate: both are true."""
+    models = {
+        name: json.loads(raw)
+        for name, raw in raws.items()
+        if re.search("oms.*-(key|cert)|oms/valid/[kc]", name)
+    }
+    made = [
+        json.dumps({**one, "verificationMaterial": other["verificationMaterial"]}).encode()
+        for one in models.values()
+        for other in models.values()
+    ]
+    return tuple(answer for raw in made for name in models for answer in _answers(raw, trusts[name], None))
 
 
 def _question(name: str, raw: bytes, shipped: Mapping[str, LoadedRoot]) -> Mapping[str, Any]:
