@@ -36,7 +36,11 @@ def read_private(path: Path, max_bytes: int) -> bytes:
     finally:
         os.close(descriptor)
     if len(data) > max_bytes:
-        raise KeyFileError("key.malformed", f"{path} is too large for a key", hint=_PEM_HINT)
+        raise KeyFileError(
+            "key.malformed",
+            f"{path} is too large for a key: the limit is {max_bytes:,} bytes",
+            hint=_PEM_HINT,
+        )
     return data
 
 

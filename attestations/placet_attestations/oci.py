@@ -63,7 +63,10 @@ def identify_layout(
         manifest = files.versioned(files.parse(raw, "the manifest"), "the manifest", IMAGE_MANIFEST)
         layers = files.array(manifest, "layers", "the manifest")
         if len(layers) > limits.max_oci_layers:
-            raise files.malformed("shape", f"the manifest names {len(layers):,} layers")
+            raise files.malformed(
+                "shape",
+                f"the manifest names {len(layers):,} layers, the limit is {limits.max_oci_layers:,}",
+            )
         # 4.
         blobs = [files.descriptor(manifest.get("config"), "config of the manifest")]
         blobs += [files.descriptor(layer, f"layers[{n}] of the manifest") for n, layer in enumerate(layers)]

@@ -129,7 +129,7 @@ def _content(members: Members, limits: Limits) -> Content:
     if len(parsed.signatures) > limits.max_signatures:
         raise malformed(
             "signatures",
-            f"signatures of dsseEnvelope holds {len(parsed.signatures)}, a bundle has exactly one",
+            f"signatures of dsseEnvelope holds {len(parsed.signatures)}, the limit is {limits.max_signatures}",
         )
     if not parsed.signatures[0].sig:
         raise malformed("signatures", "the signature is empty")

@@ -98,7 +98,9 @@ def load(data: bytes, *, file: str, code: str, max_bytes: int) -> Node:
     """
     top = Node("", 1, file, code)
     if len(data) > max_bytes:
-        raise top.error("too_large", f"{len(data):,} bytes, the limit is {max_bytes:,}")
+        raise top.error(
+            "too_large", f"{len(data):,} bytes, the limit is {max_bytes:,}", "is it the right file?"
+        )
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -139,7 +139,9 @@ def _authority(value: JsonValue, limits: Limits) -> Authority:
     listed = chain.items("certificates")
     chain.done()
     if not 0 < len(listed) <= limits.max_certificates:
-        raise _malformed(f"an authority with {len(listed)} certificates")
+        raise _malformed(
+            f"certChain holds {len(listed)} certificates, the limit is {limits.max_certificates}"
+        )
     authority = Authority(members.text("uri"), _certificates(listed), _window(members.take("validFor")))
     for name in ("subject", "operator"):
         members.take(name)

@@ -195,10 +195,13 @@ class TufChain:
         return metadata.signed
 
     def _read(self, data: bytes, role: Role) -> Metadata[Any]:
-        most = self._limits.max_tuf_bytes
-        if len(data) > (self._limits.max_tuf_timestamp_bytes if role == "timestamp" else most):
+        limits = self._limits
+        most = limits.max_tuf_timestamp_bytes if role == "timestamp" else limits.max_tuf_bytes
+        if len(data) > most:
             raise MalformedError(
-                "root.tuf_size", f"{role}.json of the repository has {len(data):,} bytes", hint=_AFRESH
+                "root.tuf_size",
+                f"{role}.json of the repository has {len(data):,} bytes, the limit is {most:,}",
+                hint=_AFRESH,
             )
         with foreign(lambda why: _malformed(role, why)):
             from tuf.api.metadata import Metadata

@@ -384,6 +384,13 @@ def test_documents_are_bounded(layout: Path) -> None:
     assert caught.value.code == "file.too_large"
 
 
+def test_layers_are_bounded(layout: Path) -> None:
+    identify_layout(layout, limits=Limits(max_oci_layers=1))
+    with pytest.raises(MalformedError, match="the limit is 0") as caught:
+        identify_layout(layout, limits=Limits(max_oci_layers=0))
+    assert caught.value.code == "oci.shape"
+
+
 def test_blobs_that_the_manifest_does_not_name_are_no_part_of_the_image(layout: Path) -> None:
     before = identify_layout(layout)
     put(layout, {"signature": "of something"})
