@@ -9,6 +9,7 @@ from placet_attestations._x509 import CLAIM_NAMES
 from placet_attestations.digests import Digest
 from placet_attestations.errors import MalformedError
 from placet_attestations.identities import CertificateIdentity, Match
+from placet_attestations.roots import Pki, RootFile, RootSource
 from placet_attestations.strictyaml import Node
 from placet_attestations.trust import CertificateSigner
 
@@ -16,11 +17,16 @@ NAMED: Final = ("issuer", "issuer_pattern", "identity", "identity_pattern", "cla
 """The members of an entry that say so."""
 
 
-def read_certificate_signer(node: Node, members: Mapping[str, Node], *, own: bool) -> CertificateSigner:
-    """The members of NAMED that a signer's entry has; `own` says that its root is an own PKI."""
+def read_certificate_signer(
+    node: Node, members: Mapping[str, Node], source: RootSource | None
+) -> CertificateSigner:
+    """The members of NAMED that a signer's entry has; `source` is that of its root, None for one that is shipped."""
+    own = isinstance(source, Pki)
+    # GitHub's instance for releases writes no issuer: leaving it out says that the certificate must name none.
+    nameless = isinstance(source, RootFile) and source.without_log
     if "certificate" in members:
         return _pinned(members, own=own)
-    issuer = _one_of(node, members, "issuer", needed=not own)
+    issuer = _one_of(node, members, "issuer", needed=not own and not nameless)
     if own and issuer is not None:
         raise node.error("signer", "an authority of one's own is the issuer", "leave issuer out")
     identity = _one_of(node, members, "identity", needed=True)

@@ -169,7 +169,7 @@ def _signer(node: Node, load_key: KeyLoader, roots: Mapping[str, tuple[RootSourc
     if named and "algorithm" in members:
         raise members["algorithm"].error("signer", "algorithm means nothing without key")
     root = _root(members, roots, default=PUBLIC_GOOD if named else None)
-    own = root is not None and root in roots and isinstance(roots[root][0], Pki)
+    source = roots[root][0] if root is not None and root in roots else None
     start, end = _window(members["valid"]) if "valid" in members else (None, None)
     return SignerRecord(
         id=word(members["id"], "an id", _ID, "letters, digits and . _ - @ +"),
@@ -179,7 +179,7 @@ def _signer(node: Node, load_key: KeyLoader, roots: Mapping[str, tuple[RootSourc
         builders=frozenset(texts(members["builders"], "builders")) if "builders" in members else frozenset(),
         valid_from=start,
         valid_until=end,
-        certificate=read_certificate_signer(node, members, own=own) if named else None,
+        certificate=read_certificate_signer(node, members, source) if named else None,
         root=root,
         where=node.where,
     )

@@ -149,7 +149,7 @@ def test_claims_of_a_workflow_are_told(project: Path, vectors: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "code"),
     [
-        # GitHub's own authority names no issuer, and this root lists no authority of its.
+        # Nobody here is its signer; and the root beside it lists no authority of certificates.
         ("github-private-attestation.sigstore.json", "signature.unknown_identity"),
         ("bundle_no_cert_v1.txt.sigstore", "bundle.certificate"),
         ("bundle_no_checkpoint.txt.sigstore", "bundle.proof"),

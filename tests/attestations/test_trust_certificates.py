@@ -42,6 +42,7 @@ signers:
   - {id: old, principal: o, key: keys/old.pub, root: acme, roles: [trainer]}
   - {id: plain, principal: p, key: keys/plain.pub, roles: [trainer]}
   - {id: staged, principal: s, issuer: https://i, identity: a@b.c, root: staging, roles: [trainer]}
+  - {id: releases, principal: r, identity: https://releases.example, root: github, roles: [trainer]}
 rules: []
 """
 
@@ -104,8 +105,16 @@ def test_the_least_that_a_root_says() -> None:
 
 def test_every_form_of_a_signer_is_read() -> None:
     trust = parse(TEXT)
-    ci, tags, trainer, old, plain, staged = trust.signers
-    assert [signer.root for signer in trust.signers] == [PUBLIC_GOOD, "acme", "pki", "acme", None, "staging"]
+    ci, tags, trainer, old, plain, staged, releases = trust.signers
+    assert [signer.root for signer in trust.signers] == [
+        PUBLIC_GOOD,
+        "acme",
+        "pki",
+        "acme",
+        None,
+        "staging",
+        "github",
+    ]
     assert ci.certificate is not None
     assert (ci.certificate.exact, ci.certificate.identity.issuer.text) == (True, "https://issuer.example")
     assert [(name, match.is_pattern) for name, match in ci.certificate.claims] == [
@@ -118,7 +127,11 @@ def test_every_form_of_a_signer_is_read() -> None:
     assert trainer.certificate.identity.issuer.text == ""
     assert (old.certificate, plain.certificate, staged.key) == (None, None, None)
     assert (ci.where, trainer.where) == ("trust.yaml:9", "trust.yaml:18")
-    assert len({signer.mark for signer in trust.signers}) == 6
+    # Of an instance without a log, whose certificates may name no issuer: then this one must name none.
+    assert releases.certificate is not None
+    assert releases.certificate.differs("https://issuer.example", "https://releases.example", {})
+    assert not releases.certificate.differs("", "https://releases.example", {})
+    assert len({signer.mark for signer in trust.signers}) == 7
     assert all(trust.signer_of(signer.mark) is signer for signer in trust.signers)
 
 
@@ -258,7 +271,7 @@ def test_two_names_that_differ_in_anything_are_two_signers() -> None:
         ("root: staging", "claims: {buildTrigger: push}, root: staging"),
     ):
         other = CERTIFIED.replace("staged", "again").replace(*change)
-        assert len(parse(TEXT.replace(CERTIFIED, f"{CERTIFIED}\n{other}")).signers) == 7
+        assert len(parse(TEXT.replace(CERTIFIED, f"{CERTIFIED}\n{other}")).signers) == 8
 
 
 def test_the_order_of_claims_makes_no_second_signer() -> None:
