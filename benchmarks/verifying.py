@@ -38,8 +38,8 @@ from benchmarks._timing import table
 from placet_attestations.envelope import pae
 from placet_attestations.errors import AttestationError
 from placet_attestations.reading import read_signed
-from placet_attestations.shipped_roots import SHIPPED
-from placet_attestations.sigstore_verify import read_signer, verify_bundle
+from placet_attestations.roots.shipped_roots import SHIPPED
+from placet_attestations.sigstore.sigstore_verify import read_signer, verify_bundle
 from placet_attestations.trust import TrustPolicy, load_trust
 from placet_attestations.verifier import Verifier
 from placet_attestations.verify import verify

@@ -16,13 +16,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from placet_attestations.digests import Digest
 from placet_attestations.errors import AttestationError
-from placet_attestations.identities import CertificateIdentity, Match
 from placet_attestations.keys import PublicKey
-from placet_attestations.roots import LoadedRoot, Shipped, load_root
+from placet_attestations.roots.loading import LoadedRoot, Shipped, load_root
+from placet_attestations.roots.trusted_root import TrustedRoot
 from placet_attestations.signing import sign_statement
 from placet_attestations.trust import CertificateSigner, SignerRecord, TrustPolicy
-from placet_attestations.trusted_root import TrustedRoot
 from placet_attestations.verify import VerifiedStatement, verify
+from placet_attestations.x509.identities import CertificateIdentity, Match
 from tests.builders import a_key, a_statement
 from tests.fakes.sigstore import NOW, Sigstore
 

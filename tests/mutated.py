@@ -15,10 +15,10 @@ from typing import Any, Final, Self
 
 from placet_attestations.errors import AttestationError
 from placet_attestations.reading import read_signed
-from placet_attestations.roots import LoadedRoot
-from placet_attestations.sigstore_verify import verify_bundle
+from placet_attestations.roots.loading import LoadedRoot
+from placet_attestations.roots.trusted_root import TrustedRoot
+from placet_attestations.sigstore.sigstore_verify import verify_bundle
 from placet_attestations.trust import SignerRecord, TrustPolicy
-from placet_attestations.trusted_root import TrustedRoot
 from placet_attestations.verify import verify
 from tests.builders import a_bundle, a_key, a_statement
 from tests.fakes.sigstore import Sigstore, pep740

@@ -11,11 +11,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from placet_attestations.digests import Digest
-from placet_attestations.identities import CertificateIdentity, Match
 from placet_attestations.keys import load_public
-from placet_attestations.pki_root import PkiRoot
-from placet_attestations.roots import LoadedRoot, Pki, RootFile, Shipped, load_root
+from placet_attestations.roots.loading import LoadedRoot, Pki, RootFile, Shipped, load_root
+from placet_attestations.roots.pki_root import PkiRoot
 from placet_attestations.trust import CertificateSigner, SignerRecord
+from placet_attestations.x509.identities import CertificateIdentity, Match
 
 ANYBODY: Final = CertificateIdentity(Match.pattern("^.*$"), Match.pattern("^.*$"))
 ROLES: Final = frozenset({"x"})

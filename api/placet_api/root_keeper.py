@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final, Protocol, Self
 from placet_api.errors import HOUSE_ERRORS, BusyError
 from placet_api.root_refresh import Fetching, Get, over_https, refresh
 from placet_api.root_state import fetched_at
-from placet_attestations.roots import LoadedRoot, Staleness, load_root, stale, tuf_of, unless_stale
+from placet_attestations.roots.loading import LoadedRoot, Staleness, load_root, stale, tuf_of, unless_stale
 
 if TYPE_CHECKING:
     from placet_api.project import Project

@@ -23,9 +23,9 @@ from placet_attestations.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
     from placet_api.project import Project
-    from placet_attestations.roots import LoadedRoot
-    from placet_attestations.tuf_chain import TufChain, Wanted
-    from placet_attestations.tuf_mirror import VerifiedMirror
+    from placet_attestations.roots.loading import LoadedRoot
+    from placet_attestations.roots.tuf_chain import TufChain, Wanted
+    from placet_attestations.roots.tuf_mirror import VerifiedMirror
 
 Get: TypeAlias = "Callable[[Wanted], bytes | None]"
 """One file of a repository, None when it has no such file. Raises `ServiceError`."""
@@ -93,9 +93,9 @@ def refresh(
     Whatever is raised, what was kept stays: `UsageError` roots.not_tuf; `BusyError` roots.busy; `ServiceError` roots.*;
     VerificationError root.tuf_*, MalformedError root.*, json.*; StoreError root.unwritable.
     """
-    from placet_attestations.roots import tuf_of
-    from placet_attestations.trusted_root import TrustedRoot
-    from placet_attestations.tuf_chain import TufChain
+    from placet_attestations.roots.loading import tuf_of
+    from placet_attestations.roots.trusted_root import TrustedRoot
+    from placet_attestations.roots.tuf_chain import TufChain
 
     found = tuf_of(root, folder, limits)
     if found is None:

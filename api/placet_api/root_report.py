@@ -11,11 +11,11 @@ from placet_api.errors import HOUSE_ERRORS, HouseError, UsageError
 from placet_api.root_refresh import Fetching, Refreshed, over_https, refresh
 from placet_attestations.digests import Digest
 from placet_attestations.errors import AttestationError
-from placet_attestations.roots import LoadedRoot, Pki, RootFile, Shipped, Tuf, stale, tuf_of
+from placet_attestations.roots.loading import LoadedRoot, Pki, RootFile, Shipped, Tuf, stale, tuf_of
+from placet_attestations.roots.trusted_root import TrustedRoot, Window
 from placet_attestations.suggest import did_you_mean
 from placet_attestations.times import format_time
 from placet_attestations.trust import load_trust
-from placet_attestations.trusted_root import TrustedRoot, Window
 
 if TYPE_CHECKING:
     from placet_api.project import Project

@@ -16,7 +16,7 @@ from placet_attestations.errors import AttestationError, StoreError
 from placet_attestations.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
-    from placet_attestations.tuf_mirror import VerifiedMirror
+    from placet_attestations.roots.tuf_mirror import VerifiedMirror
 
 _LOCK: Final = "lock"
 _BESIDE: Final = ".new"
@@ -26,7 +26,7 @@ _PAUSE: Final = 0.05
 @contextmanager
 def held(state: Path, id: str, patience: float = 0.0) -> Iterator[None]:
     """Be the one process that refreshes this root. Raises `BusyError` roots.busy, StoreError root.unwritable."""
-    from placet_attestations.roots import mirror_path
+    from placet_attestations.roots.loading import mirror_path
 
     folder = mirror_path(state, id).parent
     until = time.monotonic() + patience
@@ -51,9 +51,9 @@ def kept(
     state: Path, id: str, bootstrap: bytes, target: str, limits: Limits = DEFAULT_LIMITS
 ) -> VerifiedMirror | None:
     """What is kept of a root, verified from the bootstrap; None when there is nothing that holds."""
-    from placet_attestations.roots import mirror_path
+    from placet_attestations.roots.loading import mirror_path
+    from placet_attestations.roots.tuf_mirror import Mirror, verify_mirror
     from placet_attestations.strictjson import read_bounded
-    from placet_attestations.tuf_mirror import Mirror, verify_mirror
 
     try:
         raw = read_bounded(mirror_path(state, id), limits.max_tuf_mirror_bytes)
@@ -67,7 +67,7 @@ def replace(state: Path, id: str, data: bytes) -> None:
 
     Whatever happens in the middle, the old one stays.
     """
-    from placet_attestations.roots import mirror_path
+    from placet_attestations.roots.loading import mirror_path
 
     path = mirror_path(state, id)
     try:
@@ -95,7 +95,7 @@ def replace(state: Path, id: str, data: bytes) -> None:
 
 def fetched_at(state: Path, id: str) -> float | None:
     """When it was last replaced (seconds of the system's clock): says when to ask again, proves nothing."""
-    from placet_attestations.roots import mirror_path
+    from placet_attestations.roots.loading import mirror_path
 
     try:
         return mirror_path(state, id).stat().st_mtime

@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from placet_attestations.errors import StoreError as StoreError
     from placet_attestations.errors import UnsupportedError as UnsupportedError
     from placet_attestations.errors import VerificationError as VerificationError
-    from placet_attestations.identities import CertificateIdentity as CertificateIdentity
-    from placet_attestations.identities import Match as Match
     from placet_attestations.keys import LocalSigner as LocalSigner
     from placet_attestations.keys import PublicKey as PublicKey
     from placet_attestations.keys import Signer as Signer
@@ -67,10 +65,14 @@ if TYPE_CHECKING:
     from placet_attestations.requests import Actor as Actor
     from placet_attestations.requests import authenticate as authenticate
     from placet_attestations.requests import sign_request as sign_request
+    from placet_attestations.roots.trusted_root import TrustedRoot as TrustedRoot
     from placet_attestations.signing import sign_statement as sign_statement
-    from placet_attestations.sigstore_bundle import SigstoreBundle as SigstoreBundle
-    from placet_attestations.sigstore_bundle import parse_sigstore_bundle as parse_sigstore_bundle
-    from placet_attestations.sigstore_verify import verify_bundle as verify_bundle
+    from placet_attestations.sigstore.sigstore_bundle import SigstoreBundle as SigstoreBundle
+    from placet_attestations.sigstore.sigstore_bundle import parse_sigstore_bundle as parse_sigstore_bundle
+    from placet_attestations.sigstore.sigstore_verify import verify_bundle as verify_bundle
+    from placet_attestations.sigstore.verified_bundle import ProvedTime as ProvedTime
+    from placet_attestations.sigstore.verified_bundle import VerifiedBundle as VerifiedBundle
+    from placet_attestations.sigstore.verified_bundle import VerifiedCertificate as VerifiedCertificate
     from placet_attestations.sqlite_store import SqliteEvidenceStore as SqliteEvidenceStore
     from placet_attestations.statement import Statement as Statement
     from placet_attestations.statement import Subject as Subject
@@ -88,12 +90,10 @@ if TYPE_CHECKING:
     from placet_attestations.trust import SignerRecord as SignerRecord
     from placet_attestations.trust import TrustPolicy as TrustPolicy
     from placet_attestations.trust import load_trust as load_trust
-    from placet_attestations.trusted_root import TrustedRoot as TrustedRoot
-    from placet_attestations.verified_bundle import ProvedTime as ProvedTime
-    from placet_attestations.verified_bundle import VerifiedBundle as VerifiedBundle
-    from placet_attestations.verified_bundle import VerifiedCertificate as VerifiedCertificate
     from placet_attestations.verifier import Verifier as Verifier
     from placet_attestations.verify import VerifiedStatement as VerifiedStatement
+    from placet_attestations.x509.identities import CertificateIdentity as CertificateIdentity
+    from placet_attestations.x509.identities import Match as Match
 
 _HOMES = {
     "admission": (
@@ -131,7 +131,7 @@ _HOMES = {
         "UnsupportedError",
         "VerificationError",
     ),
-    "identities": (
+    "x509.identities": (
         "CertificateIdentity",
         "Match",
     ),
@@ -178,11 +178,11 @@ _HOMES = {
         "sign_request",
     ),
     "signing": ("sign_statement",),
-    "sigstore_bundle": (
+    "sigstore.sigstore_bundle": (
         "SigstoreBundle",
         "parse_sigstore_bundle",
     ),
-    "sigstore_verify": ("verify_bundle",),
+    "sigstore.sigstore_verify": ("verify_bundle",),
     "sqlite_store": ("SqliteEvidenceStore",),
     "statement": (
         "Statement",
@@ -208,8 +208,8 @@ _HOMES = {
         "TrustPolicy",
         "load_trust",
     ),
-    "trusted_root": ("TrustedRoot",),
-    "verified_bundle": (
+    "roots.trusted_root": ("TrustedRoot",),
+    "sigstore.verified_bundle": (
         "ProvedTime",
         "VerifiedBundle",
         "VerifiedCertificate",

@@ -9,20 +9,25 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from placet_attestations._schemes import check_digest
-from placet_attestations._x509 import Leaf
 from placet_attestations.digests import Digest
 from placet_attestations.envelope import Envelope
 from placet_attestations.errors import AttestationError, UnsupportedError, VerificationError
 from placet_attestations.keys import PublicKey
 from placet_attestations.limits import Limits
-from placet_attestations.pki_root import PkiRoot
-from placet_attestations.roots import LoadedRoot, Pki
-from placet_attestations.sigstore_bundle import CertificateMaterial, KeyMaterial, SigstoreBundle
-from placet_attestations.sigstore_verify import read_chosen, read_signer, verify_by_certificate, verify_by_key
+from placet_attestations.roots.loading import LoadedRoot, Pki
+from placet_attestations.roots.pki_root import PkiRoot
+from placet_attestations.roots.trusted_root import TrustedRoot, Window
+from placet_attestations.sigstore.sigstore_bundle import CertificateMaterial, KeyMaterial, SigstoreBundle
+from placet_attestations.sigstore.sigstore_verify import (
+    read_chosen,
+    read_signer,
+    verify_by_certificate,
+    verify_by_key,
+)
+from placet_attestations.sigstore.verified_bundle import ProvedTime, VerifiedBundle, VerifiedCertificate
 from placet_attestations.trust import CertificateSigner, SignerRecord, TrustPolicy
-from placet_attestations.trusted_root import TrustedRoot, Window
-from placet_attestations.verified_bundle import ProvedTime, VerifiedBundle, VerifiedCertificate
+from placet_attestations.x509._schemes import check_digest
+from placet_attestations.x509._x509 import Leaf
 
 # What a root says about bundles that another root may vouch for.
 _NOT_MINE = frozenset(

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from placet_attestations._x509 import CLAIM_NAMES
 from placet_attestations.digests import Digest
 from placet_attestations.errors import MalformedError
-from placet_attestations.identities import CertificateIdentity, Match
-from placet_attestations.roots import Pki, RootFile, RootSource
+from placet_attestations.roots.loading import Pki, RootFile, RootSource
 from placet_attestations.strictyaml import Node
 from placet_attestations.trust import CertificateSigner
+from placet_attestations.x509._x509 import CLAIM_NAMES
+from placet_attestations.x509.identities import CertificateIdentity, Match
 
 NAMED: Final = ("issuer", "issuer_pattern", "identity", "identity_pattern", "claims", "certificate")
 """The members of an entry that say so."""

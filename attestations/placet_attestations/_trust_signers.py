@@ -12,8 +12,8 @@ from placet_attestations._trust_certificates import NAMED, read_certificate_sign
 from placet_attestations._trust_words import roles, texts, time, word
 from placet_attestations.errors import AttestationError, KeyFileError
 from placet_attestations.keys import ALGORITHMS, Algorithm, PublicKey
-from placet_attestations.roots import LoadedRoot, Pki, RootFile, RootSource, Shipped, Tuf
-from placet_attestations.shipped_roots import SHIPPED
+from placet_attestations.roots.loading import LoadedRoot, Pki, RootFile, RootSource, Shipped, Tuf
+from placet_attestations.roots.shipped_roots import SHIPPED
 from placet_attestations.strictyaml import Node
 from placet_attestations.suggest import did_you_mean
 from placet_attestations.trust import PUBLIC_GOOD, SignerRecord

@@ -32,8 +32,8 @@ from placet_attestations.refusals import (
     too_few,
     unknown_signer,
 )
+from placet_attestations.roots.trusted_root import Window
 from placet_attestations.trust import SignerRecord, TrustPolicy
-from placet_attestations.trusted_root import Window
 from placet_attestations.verify import VerifiedStatement
 
 Kinds: TypeAlias = Mapping[Digest, frozenset[str]]

@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Final
 
 from placet_attestations import strictjson
-from placet_attestations._protojson import malformed
 from placet_attestations.envelope import Envelope
 from placet_attestations.keys import PublicKey
+from placet_attestations.sigstore._protojson import malformed
 from placet_attestations.strictjson import JsonObject
 
 MEDIA_TYPE: Final = "application/vnd.dev.sigstore.bundle.v0.3+json"

@@ -16,9 +16,9 @@ from placet_attestations.envelope import Envelope
 from placet_attestations.errors import VerificationError
 from placet_attestations.limits import DEFAULT_LIMITS, Limits
 from placet_attestations.reading import read_signed
+from placet_attestations.roots.trusted_root import Window
+from placet_attestations.sigstore.verified_bundle import ProvedTime, VerifiedCertificate
 from placet_attestations.trust import SignerRecord, TrustPolicy
-from placet_attestations.trusted_root import Window
-from placet_attestations.verified_bundle import ProvedTime, VerifiedCertificate
 
 __all__ = ["FileSignature", "signs_file", "verify_file_signature"]
 

@@ -14,13 +14,13 @@ from collections.abc import Mapping
 from typing import Final, Literal, TypeAlias
 
 from placet_attestations import strictjson
-from placet_attestations._protojson import malformed
 from placet_attestations.digests import Digest
 from placet_attestations.envelope import Envelope
 from placet_attestations.errors import MalformedError, UnsupportedError
 from placet_attestations.limits import DEFAULT_LIMITS, Limits
-from placet_attestations.pep740 import read_attestation
-from placet_attestations.sigstore_bundle import KeyMaterial, SigstoreBundle, read_sigstore_bundle
+from placet_attestations.sigstore._protojson import malformed
+from placet_attestations.sigstore.pep740 import read_attestation
+from placet_attestations.sigstore.sigstore_bundle import KeyMaterial, SigstoreBundle, read_sigstore_bundle
 from placet_attestations.statement import Statement
 from placet_attestations.strictjson import JsonValue
 

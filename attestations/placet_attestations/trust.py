@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Final, Self
 
 from placet_attestations.digests import Digest
-from placet_attestations.identities import CertificateIdentity, Match
 from placet_attestations.keys import PublicKey
 from placet_attestations.limits import DEFAULT_LIMITS, Limits
-from placet_attestations.roots import LoadedRoot, digest_of, pin_of, unless_stale
+from placet_attestations.roots.loading import LoadedRoot, digest_of, pin_of, unless_stale
+from placet_attestations.x509.identities import CertificateIdentity, Match
 
 PUBLIC_GOOD: Final = "public-good"
 """The root of keyless signers that name no other: the public Sigstore instance."""

@@ -18,7 +18,7 @@ from placet_attestations.errors import MalformedError, UnsupportedError
 from placet_attestations.keys import Algorithm, PublicKey, load_public
 from placet_attestations.limits import DEFAULT_LIMITS, Limits
 from placet_attestations.predicate_types import KINDS, PREDICATE_TYPES, SHORT_TYPES, VERIFICATION_SUMMARY
-from placet_attestations.roots import LoadedRoot, RootSource, load_root
+from placet_attestations.roots.loading import LoadedRoot, RootSource, load_root
 from placet_attestations.strictyaml import Node
 from placet_attestations.suggest import closest, did_you_mean
 from placet_attestations.trust import Revocation, Rule, SignerRecord, TrustPolicy

@@ -28,10 +28,10 @@ from placet_attestations.errors import UnsupportedError
 from placet_attestations.limits import DEFAULT_LIMITS, Limits
 from placet_attestations.predicates import Claim, Dependency, claims, dependencies, short_type, validate
 from placet_attestations.reading import read_signed
+from placet_attestations.roots.trusted_root import Window
+from placet_attestations.sigstore.verified_bundle import ProvedTime, VerifiedCertificate
 from placet_attestations.statement import PAYLOAD_TYPE, Statement
 from placet_attestations.trust import SignerRecord, TrustPolicy
-from placet_attestations.trusted_root import Window
-from placet_attestations.verified_bundle import ProvedTime, VerifiedCertificate
 
 __all__ = ["VerifiedStatement", "verify"]
 

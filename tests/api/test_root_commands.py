@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from placet_attestations.digests import Digest
-from placet_attestations.shipped_roots import SHIPPED
+from placet_attestations.roots.shipped_roots import SHIPPED
 from tests.api.projects import TRUST, call, done
 from tests.tuf_repository import Repository, served
 

@@ -18,7 +18,7 @@ from placet_api.root_refresh import Fetching, Get
 from placet_api.root_state import held
 from placet_api.settings import Value, resolve
 from placet_attestations.digests import Digest
-from placet_attestations.roots import (
+from placet_attestations.roots.loading import (
     LoadedRoot,
     RootFile,
     RootSource,
@@ -28,8 +28,8 @@ from placet_attestations.roots import (
     mirror_path,
     unless_stale,
 )
-from placet_attestations.shipped_roots import SHIPPED
-from placet_attestations.tuf_chain import Wanted
+from placet_attestations.roots.shipped_roots import SHIPPED
+from placet_attestations.roots.tuf_chain import Wanted
 from tests.tuf_repository import Repository
 
 OLD = SHIPPED["public-good"].read_trusted_root()

@@ -23,10 +23,10 @@ from placet_api.root_refresh import Get, Refreshed, over_https, refresh
 from placet_api.root_state import held, replace
 from placet_attestations.errors import AttestationError, MalformedError, StoreError, VerificationError
 from placet_attestations.limits import DEFAULT_LIMITS, Limits
-from placet_attestations.roots import LoadedRoot, RootFile, Shipped, Tuf, load_root, mirror_path
-from placet_attestations.shipped_roots import SHIPPED
-from placet_attestations.trusted_root import TrustedRoot
-from placet_attestations.tuf_chain import Wanted
+from placet_attestations.roots.loading import LoadedRoot, RootFile, Shipped, Tuf, load_root, mirror_path
+from placet_attestations.roots.shipped_roots import SHIPPED
+from placet_attestations.roots.trusted_root import TrustedRoot
+from placet_attestations.roots.tuf_chain import Wanted
 from tests.tls import Authority
 from tests.tuf_repository import NAME, Repository, served
 

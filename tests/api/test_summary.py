@@ -17,7 +17,7 @@ from placet_attestations.errors import MalformedError
 from placet_attestations.keys import load_public
 from placet_attestations.predicate_types import VERIFICATION_SUMMARY
 from placet_attestations.reading import read_signed
-from placet_attestations.sigstore_bundle import KeyMaterial
+from placet_attestations.sigstore.sigstore_bundle import KeyMaterial
 from placet_attestations.statement import Statement, Subject
 from placet_attestations.strictjson import dumps
 from placet_attestations.trust import load_trust

@@ -16,9 +16,9 @@ import pytest
 from cryptography import x509
 
 from placet_attestations.errors import AttestationError
-from placet_attestations.identities import CertificateIdentity
-from placet_attestations.sigstore_verify import verify_bundle
-from placet_attestations.trusted_root import TrustedRoot
+from placet_attestations.roots.trusted_root import TrustedRoot
+from placet_attestations.sigstore.sigstore_verify import verify_bundle
+from placet_attestations.x509.identities import CertificateIdentity
 from tests.attestations.test_pki_leaf_keys import recorded_by
 from tests.fakes.pki import DAY, node
 from tests.fakes.sigstore import IDENTITY, ISSUER, NOW, Leaf, Sigstore, authority, new_key, spki, text

@@ -14,7 +14,7 @@ from placet_attestations.errors import MalformedError, UnsupportedError
 from placet_attestations.limits import Limits
 from placet_attestations.reading import read_signed
 from placet_attestations.signing import sign_payload
-from placet_attestations.sigstore_bundle import KeyMaterial
+from placet_attestations.sigstore.sigstore_bundle import KeyMaterial
 from tests.builders import a_bundle, a_key
 
 KEY = a_key("owner").public_key

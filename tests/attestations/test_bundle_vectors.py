@@ -10,14 +10,14 @@ import pytest
 
 from placet_attestations.digests import Digest
 from placet_attestations.errors import AttestationError
-from placet_attestations.identities import CertificateIdentity
 from placet_attestations.oms import read_model
-from placet_attestations.sigstore_bundle import parse_sigstore_bundle
-from placet_attestations.sigstore_verify import read_signer, verify_by_certificate
+from placet_attestations.roots.trusted_root import TrustedRoot
+from placet_attestations.sigstore.sigstore_bundle import parse_sigstore_bundle
+from placet_attestations.sigstore.sigstore_verify import read_signer, verify_by_certificate
+from placet_attestations.sigstore.verified_bundle import VerifiedCertificate
 from placet_attestations.trust import TrustPolicy
-from placet_attestations.trusted_root import TrustedRoot
-from placet_attestations.verified_bundle import VerifiedCertificate
 from placet_attestations.verify import verify
+from placet_attestations.x509.identities import CertificateIdentity
 from tests.vector_trust import by_name, model_authority, model_signers, root_of, said_digest
 from tests.vectors import vectors_dir
 

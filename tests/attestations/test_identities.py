@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from placet_attestations.errors import MalformedError
-from placet_attestations.identities import CertificateIdentity, Match
+from placet_attestations.x509.identities import CertificateIdentity, Match
 
 
 @pytest.mark.parametrize("text", ["acme", "^acme", "acme$", "^acme\\$", "^", "^$", "", ".*"])

@@ -16,17 +16,17 @@ from placet_attestations.digests import Digest
 from placet_attestations.errors import AttestationError, VerificationError
 from placet_attestations.keys import load_private, load_public
 from placet_attestations.limits import DEFAULT_LIMITS, Limits
-from placet_attestations.pki_root import PkiRoot
 from placet_attestations.reading import read_signed
 from placet_attestations.requests import authenticate, sign_request
-from placet_attestations.roots import RootFile, load_root
-from placet_attestations.sigstore_verify import read_signer, verify_by_certificate
+from placet_attestations.roots.loading import RootFile, load_root
+from placet_attestations.roots.pki_root import PkiRoot
+from placet_attestations.roots.trusted_root import TrustedRoot
+from placet_attestations.roots.tuf_chain import TufChain
+from placet_attestations.roots.tuf_mirror import Mirror
+from placet_attestations.sigstore.sigstore_verify import read_signer, verify_by_certificate
 from placet_attestations.statement import PAYLOAD_TYPE, Statement
 from placet_attestations.trust import load_trust
 from placet_attestations.trust_file import parse_trust
-from placet_attestations.trusted_root import TrustedRoot
-from placet_attestations.tuf_chain import TufChain
-from placet_attestations.tuf_mirror import Mirror
 from tests.builders import a_key, a_statement, a_trust_policy, trust_text
 from tests.fakes.pki import bundle as pki_bundle
 from tests.fakes.pki import node, signer

@@ -11,11 +11,11 @@ from cryptography import x509
 
 from placet_attestations.digests import Digest
 from placet_attestations.errors import AttestationError
-from placet_attestations.pki_root import PkiRoot
-from placet_attestations.sigstore_bundle import parse_sigstore_bundle
-from placet_attestations.sigstore_verify import read_chosen, verify_by_certificate
+from placet_attestations.roots.pki_root import PkiRoot
+from placet_attestations.roots.trusted_root import TrustedRoot, Window
+from placet_attestations.sigstore.sigstore_bundle import parse_sigstore_bundle
+from placet_attestations.sigstore.sigstore_verify import read_chosen, verify_by_certificate
 from placet_attestations.trust import TrustPolicy, load_trust
-from placet_attestations.trusted_root import TrustedRoot, Window
 from placet_attestations.verify import verify
 from tests.builders import a_statement
 from tests.fakes.pki import CODE, DAY, SPIFFE, Node, bundle, node, signer

@@ -19,11 +19,11 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from placet_attestations.digests import Digest
 from placet_attestations.errors import AttestationError
 from placet_attestations.limits import Limits
-from placet_attestations.pki_root import PkiRoot
-from placet_attestations.sigstore_bundle import SigstoreBundle, parse_sigstore_bundle
-from placet_attestations.sigstore_verify import read_signer, verify_by_certificate
-from placet_attestations.trusted_root import TrustedRoot, Window
-from placet_attestations.verified_bundle import VerifiedBundle, VerifiedCertificate
+from placet_attestations.roots.pki_root import PkiRoot
+from placet_attestations.roots.trusted_root import TrustedRoot, Window
+from placet_attestations.sigstore.sigstore_bundle import SigstoreBundle, parse_sigstore_bundle
+from placet_attestations.sigstore.sigstore_verify import read_signer, verify_by_certificate
+from placet_attestations.sigstore.verified_bundle import VerifiedBundle, VerifiedCertificate
 from tests.fakes.der import utf8
 from tests.fakes.pki import CODE, DAY, SPIFFE, Node, bundle, node, signer, stamped, stamper
 from tests.fakes.sigstore import NOW, Sigstore, text

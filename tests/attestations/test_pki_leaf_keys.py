@@ -15,12 +15,12 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, padding,
 from placet_attestations.digests import Digest
 from placet_attestations.envelope import pae
 from placet_attestations.errors import AttestationError
-from placet_attestations.identities import CertificateIdentity
 from placet_attestations.keys import PublicKey
-from placet_attestations.sigstore_verify import verify_bundle
+from placet_attestations.roots.trusted_root import TrustedRoot
+from placet_attestations.sigstore.sigstore_verify import verify_bundle
+from placet_attestations.sigstore.verified_bundle import VerifiedBundle
 from placet_attestations.statement import PAYLOAD_TYPE
-from placet_attestations.trusted_root import TrustedRoot
-from placet_attestations.verified_bundle import VerifiedBundle
+from placet_attestations.x509.identities import CertificateIdentity
 from tests.fakes.sigstore import IDENTITY, ISSUER, NOW, Leaf, Sigstore, signed, spki, text
 
 INSTANCE = Sigstore()

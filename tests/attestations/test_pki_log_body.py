@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
-from placet_attestations._foreign import foreign
-from placet_attestations._log_body import Signed, check_body
-from placet_attestations._log_entry import InclusionProof, LogEntry
-from placet_attestations._schemes import Scheme
 from placet_attestations.digests import Digest
 from placet_attestations.envelope import Envelope, Signature
 from placet_attestations.errors import AttestationError, MalformedError, UnsupportedError
 from placet_attestations.limits import Limits
+from placet_attestations.sigstore._log_body import Signed, check_body
+from placet_attestations.sigstore._log_entry import InclusionProof, LogEntry
 from placet_attestations.statement import PAYLOAD_TYPE
+from placet_attestations.x509._foreign import foreign
+from placet_attestations.x509._schemes import Scheme
 from tests.fakes.sigstore import Sigstore, text
 
 LEAF = Sigstore().leaf()

@@ -11,11 +11,11 @@ import pytest
 
 from placet_attestations.errors import AttestationError
 from placet_attestations.oms import GIT_PATHS, SIGNATURE_NAME, check_model, read_model
-from placet_attestations.pki_root import PkiRoot
-from placet_attestations.sigstore_bundle import CertificateMaterial, parse_sigstore_bundle
-from placet_attestations.sigstore_verify import read_signer, verify_by_certificate
+from placet_attestations.roots.pki_root import PkiRoot
+from placet_attestations.sigstore.sigstore_bundle import CertificateMaterial, parse_sigstore_bundle
+from placet_attestations.sigstore.sigstore_verify import read_signer, verify_by_certificate
+from placet_attestations.sigstore.verified_bundle import VerifiedCertificate
 from placet_attestations.statement import Statement
-from placet_attestations.verified_bundle import VerifiedCertificate
 from tests.conformance.roots import trusted_root
 from tests.fakes.pki import bundle, node, signer
 from tests.vectors import vectors_dir

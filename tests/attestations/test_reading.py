@@ -12,7 +12,11 @@ from placet_attestations.digests import Digest
 from placet_attestations.envelope import Envelope
 from placet_attestations.errors import AttestationError, UnsupportedError
 from placet_attestations.reading import read_signed
-from placet_attestations.sigstore_bundle import CertificateMaterial, KeyMaterial, parse_sigstore_bundle
+from placet_attestations.sigstore.sigstore_bundle import (
+    CertificateMaterial,
+    KeyMaterial,
+    parse_sigstore_bundle,
+)
 from placet_attestations.statement import PAYLOAD_TYPE
 from tests.builders import a_bundle, a_key, a_statement
 from tests.fakes.sigstore import Sigstore, pep740

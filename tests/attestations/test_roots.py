@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from placet_attestations import roots
 from placet_attestations.digests import Digest
 from placet_attestations.errors import AttestationError
 from placet_attestations.limits import DEFAULT_LIMITS, Limits
-from placet_attestations.roots import (
+from placet_attestations.roots import loading as roots
+from placet_attestations.roots.loading import (
     LoadedRoot,
     RootFile,
     RootSource,
@@ -26,9 +26,9 @@ from placet_attestations.roots import (
     stale,
     tuf_of,
 )
-from placet_attestations.shipped_roots import SHIPPED
-from placet_attestations.trusted_root import TrustedRoot
-from placet_attestations.tuf_mirror import Mirror, VerifiedMirror, verify_mirror
+from placet_attestations.roots.shipped_roots import SHIPPED
+from placet_attestations.roots.trusted_root import TrustedRoot
+from placet_attestations.roots.tuf_mirror import Mirror, VerifiedMirror, verify_mirror
 from tests.tuf_repository import Repository
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)

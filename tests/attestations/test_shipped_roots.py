@@ -9,8 +9,8 @@ import pytest
 
 from placet_attestations.digests import Digest
 from placet_attestations.errors import MalformedError, VerificationError
-from placet_attestations.shipped_roots import FOLDER, SHIPPED, shipped_root
-from placet_attestations.trusted_root import TrustedRoot
+from placet_attestations.roots.shipped_roots import FOLDER, SHIPPED, shipped_root
+from placet_attestations.roots.trusted_root import TrustedRoot
 
 IDS = ("public-good", "staging")
 

@@ -10,7 +10,7 @@ from placet_attestations.errors import MalformedError, VerificationError
 from placet_attestations.keys import LocalSigner, PublicKey, SigningAlgorithm
 from placet_attestations.reading import read_signed
 from placet_attestations.signing import sign_statement
-from placet_attestations.sigstore_bundle import KeyMaterial
+from placet_attestations.sigstore.sigstore_bundle import KeyMaterial
 from placet_attestations.statement import PAYLOAD_TYPE
 from tests.builders import a_key, a_predicate, a_statement, a_subject
 

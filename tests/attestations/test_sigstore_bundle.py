@@ -11,8 +11,12 @@ import pytest
 
 from placet_attestations.errors import AttestationError, UnsupportedError
 from placet_attestations.limits import Limits
-from placet_attestations.sigstore_bundle import CertificateMaterial, KeyMaterial, parse_sigstore_bundle
-from placet_attestations.trusted_root import TrustedRoot
+from placet_attestations.roots.trusted_root import TrustedRoot
+from placet_attestations.sigstore.sigstore_bundle import (
+    CertificateMaterial,
+    KeyMaterial,
+    parse_sigstore_bundle,
+)
 from tests.fakes.sigstore import Sigstore
 
 INSTANCE = Sigstore()

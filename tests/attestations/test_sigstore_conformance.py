@@ -12,11 +12,11 @@ import pytest
 
 from placet_attestations.digests import Digest, hash_file
 from placet_attestations.errors import AttestationError
-from placet_attestations.identities import CertificateIdentity, Match
 from placet_attestations.keys import load_public
-from placet_attestations.sigstore_verify import verify_bundle
-from placet_attestations.trusted_root import TrustedRoot
-from placet_attestations.verified_bundle import VerifiedBundle
+from placet_attestations.roots.trusted_root import TrustedRoot
+from placet_attestations.sigstore.sigstore_verify import verify_bundle
+from placet_attestations.sigstore.verified_bundle import VerifiedBundle
+from placet_attestations.x509.identities import CertificateIdentity, Match
 from tests.conformance.cases import Case, cases
 from tests.conformance.roots import trusted_root
 

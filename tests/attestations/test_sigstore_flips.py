@@ -6,10 +6,10 @@ import random
 
 import pytest
 
-from placet_attestations._foreign import foreign
 from placet_attestations.errors import AttestationError, VerificationError
-from placet_attestations.identities import CertificateIdentity, Match
-from placet_attestations.sigstore_verify import verify_bundle
+from placet_attestations.sigstore.sigstore_verify import verify_bundle
+from placet_attestations.x509._foreign import foreign
+from placet_attestations.x509.identities import CertificateIdentity, Match
 from tests.conformance.roots import Instance, trusted_root
 from tests.vectors import vectors_dir
 

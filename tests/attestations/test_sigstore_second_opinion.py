@@ -12,10 +12,10 @@ from sigstore_models.trustroot.v1 import TrustedRoot as Model
 
 from placet_attestations.digests import Digest
 from placet_attestations.errors import AttestationError
-from placet_attestations.identities import CertificateIdentity, Match
-from placet_attestations.sigstore_verify import verify_bundle
-from placet_attestations.trusted_root import TrustedRoot as Root
-from placet_attestations.verified_bundle import VerifiedCertificate
+from placet_attestations.roots.trusted_root import TrustedRoot as Root
+from placet_attestations.sigstore.sigstore_verify import verify_bundle
+from placet_attestations.sigstore.verified_bundle import VerifiedCertificate
+from placet_attestations.x509.identities import CertificateIdentity, Match
 from tests.conformance.cases import Case, cases
 from tests.conformance.roots import Instance, trusted_root, trusted_root_bytes
 from tests.vectors import vectors_dir

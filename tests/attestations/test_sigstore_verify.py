@@ -15,12 +15,12 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from placet_attestations.digests import Digest
 from placet_attestations.errors import AttestationError, MalformedError
-from placet_attestations.identities import CertificateIdentity, Match
 from placet_attestations.keys import PublicKey, generate
 from placet_attestations.limits import Limits
-from placet_attestations.sigstore_verify import verify_bundle
-from placet_attestations.trusted_root import TrustedRoot
-from placet_attestations.verified_bundle import VerifiedBundle, VerifiedCertificate
+from placet_attestations.roots.trusted_root import TrustedRoot
+from placet_attestations.sigstore.sigstore_verify import verify_bundle
+from placet_attestations.sigstore.verified_bundle import VerifiedBundle, VerifiedCertificate
+from placet_attestations.x509.identities import CertificateIdentity, Match
 from tests.fakes.der import utf8
 from tests.fakes.sigstore import IDENTITY, ISSUER, NOW, Leaf, Sigstore, authority, new_key, text
 from tests.fakes.timestamper import encoded

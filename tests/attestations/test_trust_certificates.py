@@ -10,13 +10,13 @@ import jsonschema
 import pytest
 import yaml
 
-from placet_attestations._x509 import CLAIM_NAMES
 from placet_attestations.digests import Digest
 from placet_attestations.errors import AttestationError, VerificationError
 from placet_attestations.predicate_schemas import load_schema
-from placet_attestations.roots import LoadedRoot, Pki, RootFile, RootSource, Shipped, Tuf
+from placet_attestations.roots.loading import LoadedRoot, Pki, RootFile, RootSource, Shipped, Tuf
 from placet_attestations.trust import PUBLIC_GOOD, TrustPolicy, load_trust
 from placet_attestations.trust_file import parse_trust
+from placet_attestations.x509._x509 import CLAIM_NAMES
 from tests.builders import a_key
 from tests.certified import ROOTS, WORKFLOW, a_realm, line_of
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from placet_attestations.digests import Digest
 from placet_attestations.errors import AttestationError
-from placet_attestations.identities import CertificateIdentity
 from placet_attestations.keys import load_public
 from placet_attestations.limits import DEFAULT_LIMITS
-from placet_attestations.sigstore_verify import verify_bundle
+from placet_attestations.roots.trusted_root import TrustedRoot
+from placet_attestations.sigstore.sigstore_verify import verify_bundle
 from placet_attestations.strictjson import read_bounded
-from placet_attestations.trusted_root import TrustedRoot
+from placet_attestations.x509.identities import CertificateIdentity
 from tests.conformance.roots import trusted_root
 
 

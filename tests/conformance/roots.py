@@ -8,7 +8,7 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import Final, Literal
 
-from placet_attestations.trusted_root import TrustedRoot
+from placet_attestations.roots.trusted_root import TrustedRoot
 
 Instance = Literal["production", "staging"]
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from placet_attestations.digests import Digest
 from placet_attestations.errors import AttestationError
-from placet_attestations.identities import CertificateIdentity, Match
 from placet_attestations.keys import PublicKey
-from placet_attestations.sigstore_verify import verify_bundle
-from placet_attestations.trusted_root import TrustedRoot
+from placet_attestations.roots.trusted_root import TrustedRoot
+from placet_attestations.sigstore.sigstore_verify import verify_bundle
+from placet_attestations.x509.identities import CertificateIdentity, Match
 from tests.opinions.questions import Answer, Key, Question
 
 

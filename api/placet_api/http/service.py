@@ -22,7 +22,7 @@ from placet_api.project import FILE, Project
 from placet_api.root_keeper import RootWatch
 from placet_api.settings import TABLE
 from placet_api.wiring import House
-from placet_attestations.roots import LoadedRoot
+from placet_attestations.roots.loading import LoadedRoot
 from placet_engine.errors import PolicyError
 from placet_engine.log.entry import event_draft
 

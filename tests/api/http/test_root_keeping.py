@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from placet_attestations.roots import mirror_path
-from placet_attestations.shipped_roots import SHIPPED
+from placet_attestations.roots.loading import mirror_path
+from placet_attestations.roots.shipped_roots import SHIPPED
 from tests.api.http.serving import Serving, serving, wait_until
 from tests.api.projects import token_for
 from tests.tuf_repository import Repository, served

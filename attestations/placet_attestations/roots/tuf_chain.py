@@ -17,10 +17,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 from urllib.parse import quote
 
-from placet_attestations._foreign import foreign
 from placet_attestations.errors import AttestationError, MalformedError, VerificationError
 from placet_attestations.limits import DEFAULT_LIMITS, Limits
-from placet_attestations.tuf_mirror import Mirror, VerifiedMirror, Versions
+from placet_attestations.roots.tuf_mirror import Mirror, VerifiedMirror, Versions
+from placet_attestations.x509._foreign import foreign
 
 if TYPE_CHECKING:
     from tuf.api.metadata import (  # type: ignore[attr-defined]

@@ -24,26 +24,26 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from placet_attestations import certificates
-from placet_attestations._chains import issuers
-from placet_attestations._log_body import Signed, check_body
-from placet_attestations._pki import check_own_chain, check_profile
-from placet_attestations._signed_content import check_signature, check_subject, payload_of, refused
-from placet_attestations._x509 import Leaf, check_fulcio, is_self_issued, read_leaf, read_pinned
 from placet_attestations.digests import Digest, hash_file
 from placet_attestations.errors import MalformedError
-from placet_attestations.identities import CertificateIdentity
 from placet_attestations.keys import PublicKey
 from placet_attestations.limits import DEFAULT_LIMITS, Limits
-from placet_attestations.pki_root import PkiRoot
-from placet_attestations.sigstore_bundle import (
+from placet_attestations.roots.pki_root import PkiRoot
+from placet_attestations.roots.trusted_root import Authority, TrustedRoot
+from placet_attestations.sigstore import certificates
+from placet_attestations.sigstore._log_body import Signed, check_body
+from placet_attestations.sigstore._signed_content import check_signature, check_subject, payload_of, refused
+from placet_attestations.sigstore.sigstore_bundle import (
     CertificateMaterial,
     KeyMaterial,
     SigstoreBundle,
     parse_sigstore_bundle,
 )
-from placet_attestations.trusted_root import Authority, TrustedRoot
-from placet_attestations.verified_bundle import SEAL, ProvedTime, VerifiedBundle, VerifiedCertificate
+from placet_attestations.sigstore.verified_bundle import SEAL, ProvedTime, VerifiedBundle, VerifiedCertificate
+from placet_attestations.x509._chains import issuers
+from placet_attestations.x509._pki import check_own_chain, check_profile
+from placet_attestations.x509._x509 import Leaf, check_fulcio, is_self_issued, read_leaf, read_pinned
+from placet_attestations.x509.identities import CertificateIdentity
 
 # Their integrated time is signed by the log's promise; Rekor v2 has none (rekor-tiles, client guide).
 _TIMED_KINDS: Final = frozenset({"hashedrekord/0.0.1", "dsse/0.0.1", "intoto/0.0.2"})

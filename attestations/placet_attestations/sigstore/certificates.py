@@ -19,11 +19,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from placet_attestations._foreign import foreign
-from placet_attestations._log_entry import LogEntry
-from placet_attestations._x509 import Leaf, read_certificate
 from placet_attestations.errors import VerificationError
-from placet_attestations.trusted_root import Authority, Log
+from placet_attestations.roots.trusted_root import Authority, Log
+from placet_attestations.sigstore._log_entry import LogEntry
+from placet_attestations.x509._foreign import foreign
+from placet_attestations.x509._x509 import Leaf, read_certificate
 
 if TYPE_CHECKING:
     from cryptography import x509

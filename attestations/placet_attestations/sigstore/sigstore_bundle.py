@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from placet_attestations import strictjson
-from placet_attestations._log_entry import LogEntry, read_entries
-from placet_attestations._protojson import Members, malformed, unsupported
 from placet_attestations.digests import Digest
 from placet_attestations.envelope import Envelope
 from placet_attestations.limits import DEFAULT_LIMITS, Limits
+from placet_attestations.sigstore._log_entry import LogEntry, read_entries
+from placet_attestations.sigstore._protojson import Members, malformed, unsupported
 from placet_attestations.strictjson import JsonValue
 
 _MEDIA_TYPE: Final = re.compile(

@@ -17,13 +17,13 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from placet_attestations import strictjson
-from placet_attestations._log_entry import LogEntry
-from placet_attestations._protojson import Members, decode
-from placet_attestations._schemes import Scheme
 from placet_attestations.digests import Digest
 from placet_attestations.envelope import Envelope
 from placet_attestations.errors import AttestationError, UnsupportedError, VerificationError
 from placet_attestations.limits import DEFAULT_LIMITS, Limits
+from placet_attestations.sigstore._log_entry import LogEntry
+from placet_attestations.sigstore._protojson import Members, decode
+from placet_attestations.x509._schemes import Scheme
 
 _PEM: Final = re.compile(
     r"-----BEGIN (CERTIFICATE|PUBLIC KEY)-----\n((?:[A-Za-z0-9+/=]+\n)+)-----END \1-----\n?"

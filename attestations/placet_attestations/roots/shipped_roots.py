@@ -18,7 +18,7 @@ from placet_attestations.errors import MalformedError, VerificationError
 from placet_attestations.limits import DEFAULT_LIMITS, Limits
 from placet_attestations.suggest import did_you_mean
 
-FOLDER: Final = Path(__file__).parent / "roots"
+FOLDER: Final = Path(__file__).parent
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,10 @@ from typing import Self
 
 from placet_attestations import strictjson
 from placet_attestations._files import read_bounded
-from placet_attestations._protojson import Members
 from placet_attestations.digests import Digest
 from placet_attestations.errors import AttestationError, MalformedError, UnsupportedError
 from placet_attestations.limits import DEFAULT_LIMITS, Limits
+from placet_attestations.sigstore._protojson import Members
 from placet_attestations.strictjson import JsonValue
 from placet_attestations.times import parse_time
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from placet_attestations._chains import check_code_signing, own_issuers, starts_of, window_of
-from placet_attestations._spiffe import is_spiffe, spiffe_mistake
-from placet_attestations._x509 import Leaf
 from placet_attestations.errors import VerificationError
 from placet_attestations.limits import Limits
-from placet_attestations.pki_root import PkiRoot
-from placet_attestations.trusted_root import Window
-from placet_attestations.verified_bundle import ProvedTime
+from placet_attestations.roots.pki_root import PkiRoot
+from placet_attestations.roots.trusted_root import Window
+from placet_attestations.sigstore.verified_bundle import ProvedTime
+from placet_attestations.x509._chains import check_code_signing, own_issuers, starts_of, window_of
+from placet_attestations.x509._spiffe import is_spiffe, spiffe_mistake
+from placet_attestations.x509._x509 import Leaf
 
 
 def check_profile(leaf: Leaf, root: PkiRoot) -> None:

@@ -13,8 +13,11 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from placet_attestations._foreign import foreign
-from placet_attestations._fulcio import (
+from placet_attestations.digests import Digest
+from placet_attestations.errors import KeyFileError, MalformedError, UnsupportedError
+from placet_attestations.keys import PublicKey
+from placet_attestations.x509._foreign import foreign
+from placet_attestations.x509._fulcio import (
     CLAIM_NAMES,
     FULCIO,
     OTHER_NAME,
@@ -24,9 +27,6 @@ from placet_attestations._fulcio import (
     profile,
     utf8_string,
 )
-from placet_attestations.digests import Digest
-from placet_attestations.errors import KeyFileError, MalformedError, UnsupportedError
-from placet_attestations.keys import PublicKey
 
 if TYPE_CHECKING:
     from cryptography import x509

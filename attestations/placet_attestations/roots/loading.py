@@ -19,12 +19,12 @@ from placet_attestations._files import read_bounded
 from placet_attestations.digests import Digest
 from placet_attestations.errors import AttestationError, IdentityError, MalformedError, VerificationError
 from placet_attestations.limits import DEFAULT_LIMITS, Limits
-from placet_attestations.shipped_roots import shipped_root
+from placet_attestations.roots.shipped_roots import shipped_root
+from placet_attestations.roots.trusted_root import TrustedRoot
 from placet_attestations.times import format_time
-from placet_attestations.trusted_root import TrustedRoot
 
 if TYPE_CHECKING:
-    from placet_attestations.pki_root import PkiRoot
+    from placet_attestations.roots.pki_root import PkiRoot
 
 Staleness: TypeAlias = Literal["fresh", "warn", "error"]
 
@@ -106,7 +106,7 @@ def load_root(
             nothing = LoadedRoot(id, (), Digest.of(b""), pin, source=source)
             return _kept(nothing, bootstrap, source.target, state, limits)
         case Pki():
-            from placet_attestations.pki_root import PkiRoot
+            from placet_attestations.roots.pki_root import PkiRoot
 
             timestamps = None if source.timestamps is None else folder / source.timestamps
             root = PkiRoot.load(folder / source.authority, timestamps, source.usage, limits)
@@ -191,7 +191,7 @@ def _kept(
     otherwise: LoadedRoot, bootstrap: bytes, target: str, state: Path | None, limits: Limits
 ) -> LoadedRoot:
     """The root that was fetched, when it holds and is no older than the one to use otherwise."""
-    from placet_attestations.tuf_mirror import Mirror, verify_mirror
+    from placet_attestations.roots.tuf_mirror import Mirror, verify_mirror
 
     problem: AttestationError
     try:

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Final, Literal, Self, TypeAlias, get_args
 
 from placet_attestations._files import read_bounded
-from placet_attestations._x509_files import AuthorityFile, read_authority_file
 from placet_attestations.digests import Digest
 from placet_attestations.errors import MalformedError
 from placet_attestations.limits import DEFAULT_LIMITS, Limits
-from placet_attestations.trusted_root import Authority, Window
+from placet_attestations.roots.trusted_root import Authority, Window
+from placet_attestations.x509._x509_files import AuthorityFile, read_authority_file
 
 Usage: TypeAlias = Literal["code-signing", "any"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from placet_attestations._protojson import Members, malformed
 from placet_attestations.limits import Limits
+from placet_attestations.sigstore._protojson import Members, malformed
 from placet_attestations.strictjson import JsonValue
 
 

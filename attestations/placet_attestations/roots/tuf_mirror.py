@@ -89,7 +89,7 @@ def verify_mirror(
     mirror: Mirror, bootstrap: bytes, target: str, *, limits: Limits = DEFAULT_LIMITS
 ) -> VerifiedMirror:
     """Walk along the chain from a root.json that somebody chose to the target; raises what `TufChain` raises."""
-    from placet_attestations.tuf_chain import TufChain
+    from placet_attestations.roots.tuf_chain import TufChain
 
     chain = TufChain(bootstrap, target, limits=limits)
     for root in mirror.roots:

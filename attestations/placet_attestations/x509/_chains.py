@@ -13,10 +13,10 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from placet_attestations._foreign import foreign
-from placet_attestations._x509 import Leaf, read_certificate
 from placet_attestations.errors import VerificationError
-from placet_attestations.trusted_root import Window
+from placet_attestations.roots.trusted_root import Window
+from placet_attestations.x509._foreign import foreign
+from placet_attestations.x509._x509 import Leaf, read_certificate
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate

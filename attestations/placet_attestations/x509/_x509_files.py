@@ -7,10 +7,10 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from placet_attestations._foreign import foreign
-from placet_attestations._x509 import AuthorityKind, authority_kind
 from placet_attestations.errors import MalformedError
 from placet_attestations.limits import Limits
+from placet_attestations.x509._foreign import foreign
+from placet_attestations.x509._x509 import AuthorityKind, authority_kind
 
 _BLOCK: Final = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----([^-]*)-----END \1-----")
 _BEGIN: Final = re.compile(rb"-----BEGIN ")

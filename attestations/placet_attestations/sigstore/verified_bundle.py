@@ -7,10 +7,10 @@ from dataclasses import InitVar, dataclass, field
 from datetime import datetime
 from typing import Final, Literal, Never, final
 
-from placet_attestations._x509 import NameKind
 from placet_attestations.digests import Digest
 from placet_attestations.keys import PublicKey
-from placet_attestations.trusted_root import Window
+from placet_attestations.roots.trusted_root import Window
+from placet_attestations.x509._x509 import NameKind
 
 __all__ = ["ProvedTime", "VerifiedBundle", "VerifiedCertificate"]
 
@@ -62,7 +62,7 @@ class VerifiedBundle:
 
     def __post_init__(self, seal: object) -> None:
         if seal is not SEAL:
-            raise TypeError("only placet_attestations.sigstore_verify makes a VerifiedBundle")
+            raise TypeError("only placet_attestations.sigstore.sigstore_verify makes a VerifiedBundle")
 
     def __init_subclass__(cls) -> Never:
         raise TypeError("VerifiedBundle has no subclasses: they would not be verified")
@@ -80,4 +80,4 @@ class VerifiedBundle:
         raise TypeError("a VerifiedBundle does not travel: send the bundle and verify it there")
 
     def __setstate__(self, state: object) -> Never:
-        raise TypeError("only placet_attestations.sigstore_verify makes a VerifiedBundle")
+        raise TypeError("only placet_attestations.sigstore.sigstore_verify makes a VerifiedBundle")

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from placet_attestations import strictjson
-from placet_attestations._log_body import Signed
-from placet_attestations._schemes import check_digest, check_message
-from placet_attestations._x509 import Leaf
 from placet_attestations.digests import Digest
 from placet_attestations.envelope import Envelope, check_payload_type
 from placet_attestations.errors import MalformedError, VerificationError
 from placet_attestations.keys import PublicKey
 from placet_attestations.limits import Limits
-from placet_attestations.sigstore_bundle import SigstoreBundle
+from placet_attestations.sigstore._log_body import Signed
+from placet_attestations.sigstore.sigstore_bundle import SigstoreBundle
 from placet_attestations.statement import PAYLOAD_TYPE
+from placet_attestations.x509._schemes import check_digest, check_message
+from placet_attestations.x509._x509 import Leaf
 
 
 def check_signature(

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from placet_attestations._log_entry import read_entries
-from placet_attestations._protojson import Members, malformed, unsupported
 from placet_attestations.digests import Digest
 from placet_attestations.envelope import Envelope, Signature
 from placet_attestations.limits import Limits
-from placet_attestations.sigstore_bundle import CertificateMaterial, SigstoreBundle, check_certificate
+from placet_attestations.sigstore._log_entry import read_entries
+from placet_attestations.sigstore._protojson import Members, malformed, unsupported
+from placet_attestations.sigstore.sigstore_bundle import (
+    CertificateMaterial,
+    SigstoreBundle,
+    check_certificate,
+)
 from placet_attestations.statement import PAYLOAD_TYPE
 from placet_attestations.strictjson import JsonValue
 

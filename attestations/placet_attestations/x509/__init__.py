@@ -1,0 +1,1 @@
+"""Certificates: whom they name, who vouches for them, at what time."""
