@@ -104,9 +104,16 @@ def test_broken_model_signatures_are_refused(record_property: Callable[[str, obj
     oms = vectors_dir() / "oms"
     shape, payload = sorted(oms.glob("invalid/*.json")), sorted(oms.glob("invalid-payload/*.json"))
     assert (len(shape), len(payload)) == (4, 1)
+    codes = {
+        "empty": "json.syntax",
+        "missing-envelope": "bundle.content",
+        "missing-verification-material": "bundle.shape",
+        "missing-tlog-entries": "signature.unknown_identity",  # by whom it should be: test_bundle_vectors.py
+    }
     for path in shape:
-        with pytest.raises(MalformedError):
+        with pytest.raises(AttestationError) as broken:
             verify(path.read_bytes(), trust)
+        assert broken.value.code == codes[path.name.removesuffix(".bundle.json")]
     for path in payload:
         with pytest.raises(VerificationError) as caught:
             verify(path.read_bytes(), trust)
