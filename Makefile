@@ -52,7 +52,7 @@ opinions: setup ## the other verifiers that tests ask: cosign, @sigstore/verify 
 	@$(BIN)/python -m tests.opinions.binaries >/dev/null
 
 conformance: setup opinions ## the vectors of the formats that others define (PLACET_VECTORS or ../shared/vectors)
-	$(BIN)/python -m pytest -q -n $(JOBS) -m conformance
+	PLACET_EVERY_FLIP=1 $(BIN)/python -m pytest -q -n $(JOBS) -m conformance
 
 bench: setup ## the tables of benchmarks/README.md
 	$(BIN)/python benchmarks/run.py

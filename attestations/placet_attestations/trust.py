@@ -268,6 +268,17 @@ class TrustPolicy:
         return tuple(found)
 
 
+def recognised(trust: TrustPolicy, signer: str) -> str | None:
+    """By what a signer is known who signs by certificate, in words; None for one who signs by key."""
+    record = next((record for record in trust.signers if record.id == signer), None)
+    if record is None or record.certificate is None:
+        return None
+    wanted = record.certificate
+    issuer = f" of {wanted.identity.issuer.text}" if wanted.identity.issuer.text else ""
+    claims = "".join(f", {name} {match.text}" for name, match in wanted.claims)
+    return f"{wanted.identity.identity.text}{issuer}{claims}, vouched for by the root {record.root}"
+
+
 def load_trust(path: Path, limits: Limits = DEFAULT_LIMITS, *, state: Path | None = None) -> TrustPolicy:
     """Read trust.yaml with the keys and roots it names, relative to its folder; `state` is where refreshed roots
     lie. Errors as `trust_file.read_trust`.

@@ -204,6 +204,19 @@ def test_a_trust_policy_is_checked_and_explained(project: Path) -> None:
     assert "2 together" in done("trust", "explain", "--type", "waiver").out
 
 
+def test_who_signs_by_certificate_is_explained_by_what_it_is_known(project: Path) -> None:
+    named = "issuer: https://i.example, identity: https://ci.example/train, claims: {buildTrigger: push}"
+    line = f"  - {{id: ci-cert, principal: ci, {named}, roles: [approver]}}\n"
+    a_file(project, "trust.yaml", TRUST.replace("signers:\n", f"signers:\n{line}", 1))
+    first, *rows = done("trust", "explain", "--signer", "ci-cert").out.splitlines()
+    known = "https://ci.example/train of https://i.example, buildTrigger push, vouched for by the root public-good"
+    assert first == f"ci-cert is {known}"
+    assert rows
+    assert all(row.startswith("ci-cert (ci) as approver") for row in rows)
+    told = done("trust", "explain", "--json").json
+    assert {row["recognised"] for row in told} == {None, known}
+
+
 @pytest.mark.parametrize("option", [("--signer", "nobody"), ("--type", "aproval")])
 def test_nobody_and_nothing_are_not_taken_for_may_say_nothing(project: Path, option: tuple[str, str]) -> None:
     ran = call("trust", "explain", *option)

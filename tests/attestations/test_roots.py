@@ -58,7 +58,7 @@ def test_a_shipped_root(tmp_path: Path) -> None:
     root = load(Shipped("public-good"), tmp_path)
     assert root.roots == (TrustedRoot.parse(PUBLIC),)
     assert root.digest == root.pin == Digest.of(PUBLIC)
-    assert (root.as_of, root.problem) == (SHIPPED["public-good"].taken, None)
+    assert (root.as_of, root.problem) == (SHIPPED["public-good"].vouched, None)
     assert tuf_of(root, tmp_path) is None
     assert refusal(Shipped("public-god"), tmp_path) == "root.unknown"
 
@@ -68,7 +68,7 @@ def test_a_shipped_root_that_is_to_be_refreshed_is_used_until_it_was(tmp_path: P
         root = load(Shipped("staging", refresh=True), tmp_path, state)
         assert root.digest == Digest.of(STAGING)
         assert root.pin not in (root.digest, load(Shipped("staging"), tmp_path).pin)
-        assert root.as_of == SHIPPED["staging"].taken
+        assert root.as_of == SHIPPED["staging"].vouched
         assert root.problem is not None
         assert root.problem.code == "root.tuf_missing"
     found = tuf_of(load(Shipped("staging", refresh=True), tmp_path), tmp_path)

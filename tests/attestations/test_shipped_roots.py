@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 from importlib.resources import files
 from pathlib import Path
@@ -11,6 +12,7 @@ from placet_attestations.digests import Digest
 from placet_attestations.errors import MalformedError, VerificationError
 from placet_attestations.roots.shipped_roots import FOLDER, SHIPPED, shipped_root
 from placet_attestations.roots.trusted_root import TrustedRoot
+from placet_attestations.times import parse_time
 
 IDS = ("public-good", "staging")
 
@@ -29,7 +31,9 @@ def test_its_readme_says_the_same_digests_and_the_same_day() -> None:
     for root in SHIPPED.values():
         assert root.trusted_root.hex in readme
         assert root.tuf_root.hex in readme
-        assert f"{root.taken:%Y-%m-%d}" in readme
+        assert f"{root.vouched:%Y-%m-%d}" in readme
+        tuf = json.loads(root.read_tuf_root())
+        assert parse_time(tuf["signed"]["expires"]) == root.vouched
     names = {path.name for path in FOLDER.iterdir()} - {"README.md"}
     assert names == {f"{name}.{kind}_root.json" for name in IDS for kind in ("trusted", "tuf")}
 

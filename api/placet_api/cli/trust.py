@@ -66,7 +66,7 @@ def explain(call: Call, signer: str | None, kind: str | None, as_json: bool) -> 
       placet trust explain --type approval
     """
     from placet_api.drafting import type_uri
-    from placet_attestations.trust import load_trust
+    from placet_attestations.trust import load_trust, recognised
 
     trust = load_trust(call.project().path("trust"))
     if signer is not None and signer not in [record.id for record in trust.signers]:
@@ -81,6 +81,7 @@ def explain(call: Call, signer: str | None, kind: str | None, as_json: bool) -> 
             [
                 {
                     "signer": grant.signer,
+                    "recognised": recognised(trust, grant.signer),
                     "principal": grant.principal,
                     "roles": grant.roles,
                     "type": grant.type,
@@ -93,7 +94,12 @@ def explain(call: Call, signer: str | None, kind: str | None, as_json: bool) -> 
             ]
         )
         return 0
+    said: set[str] = set()
     for grant in grants:
+        words = recognised(trust, grant.signer)
+        if words is not None and grant.signer not in said:
+            said.add(grant.signer)
+            click.echo(f"{grant.signer} is {words}")
         names = f", may name {' '.join(grant.may_name)}" if grant.may_name else ""
         quorum = f", {grant.threshold} together" if grant.threshold > 1 else ""
         who = f"{grant.signer} ({grant.principal}) as {'/'.join(grant.roles)}"

@@ -178,12 +178,12 @@ def tuf_of(root: LoadedRoot, folder: Path, limits: Limits = DEFAULT_LIMITS) -> t
 def _shipped(id: str, source: Shipped, state: Path | None, limits: Limits) -> LoadedRoot:
     found = shipped_root(source.id)
     root = TrustedRoot.parse(found.read_trusted_root(limits=limits), limits=limits)
-    loaded = LoadedRoot(id, (root,), root.digest, root.digest, found.taken, source=source)
+    loaded = LoadedRoot(id, (root,), root.digest, root.digest, found.vouched, source=source)
     if not source.refresh:
         return loaded
     bootstrap = found.read_tuf_root(limits=limits)
     pin = _tuf_pin(found.url, f"trusted_root.json {root.digest}", bootstrap)
-    loaded = LoadedRoot(id, (root,), root.digest, pin, found.taken, source=source)
+    loaded = LoadedRoot(id, (root,), root.digest, pin, found.vouched, source=source)
     return _kept(loaded, bootstrap, "trusted_root.json", state, limits)
 
 

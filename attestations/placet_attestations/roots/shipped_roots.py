@@ -1,6 +1,6 @@
 """The roots of the public Sigstore instances that come with Placet: pinned here, believed nowhere else.
 
-The files lie in `roots/` (its README says where they are from). A digest in the code, because a file of an
+The files lie in `shipped/` (its README says where they are from). A digest in the code, because a file of an
 installed package is easier to change than the code beside it is to change unseen.
 """
 
@@ -18,17 +18,19 @@ from placet_attestations.errors import MalformedError, VerificationError
 from placet_attestations.limits import DEFAULT_LIMITS, Limits
 from placet_attestations.suggest import did_you_mean
 
-FOLDER: Final = Path(__file__).parent
+FOLDER: Final = Path(__file__).parent / "shipped"
 
 
 @dataclass(frozen=True, slots=True)
 class ShippedRoot:
-    """One instance: the digests of its two files, when they were taken, and where its TUF repository is."""
+    """One instance: the digests of its two files, until when its TUF root vouches for them, and where its TUF
+    repository is.
+    """
 
     id: str
     trusted_root: Digest
     tuf_root: Digest
-    taken: datetime
+    vouched: datetime
     url: str
 
     def read_trusted_root(self, *, folder: Path = FOLDER, limits: Limits = DEFAULT_LIMITS) -> bytes:
@@ -40,8 +42,6 @@ class ShippedRoot:
         return _read(folder / f"{self.id}.tuf_root.json", self.tuf_root, limits.max_tuf_bytes)
 
 
-_TAKEN: Final = datetime(2026, 11, 24, tzinfo=UTC)
-
 SHIPPED: Final[Mapping[str, ShippedRoot]] = {
     root.id: root
     for root in (
@@ -49,14 +49,14 @@ SHIPPED: Final[Mapping[str, ShippedRoot]] = {
             "public-good",
             Digest.from_hex("6494e21ea73fa7ee769f85f57d5a3e6a08725eae1e38c755fc3517c9e6bc0b66"),
             Digest.from_hex("73747011d0857ada15479a16c4cae0f3ed03aac698b523b97e1de314ac9d9ca8"),
-            _TAKEN,
+            datetime(2026, 11, 20, 13, 58, 18, tzinfo=UTC),
             "https://tuf-repo-cdn.sigstore.dev",
         ),
         ShippedRoot(
             "staging",
             Digest.from_hex("81f5af777952d2c3955062ad56924c05ca916b5d49f3a0bce945faa475a8b1cc"),
             Digest.from_hex("353d172f05f9e73b4a647b1a464f16726d929cbfd030cc42bffb86cd742fb61f"),
-            _TAKEN,
+            datetime(2026, 10, 16, 19, 39, 43, tzinfo=UTC),
             "https://tuf-repo-cdn.sigstage.dev",
         ),
     )
