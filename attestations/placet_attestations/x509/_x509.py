@@ -27,6 +27,7 @@ from placet_attestations.x509._fulcio import (
     profile,
     utf8_string,
 )
+from placet_attestations.x509._serial import has_positive_serial
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -86,6 +87,8 @@ def read_certificate(der: bytes) -> x509.Certificate:
     from cryptography.x509 import load_der_x509_certificate
 
     with _translated():
+        if not has_positive_serial(der):
+            raise ValueError("its serial number is not positive")
         return load_der_x509_certificate(der)
 
 
