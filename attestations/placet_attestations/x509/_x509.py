@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from placet_attestations.digests import Digest
 from placet_attestations.errors import KeyFileError, MalformedError, UnsupportedError
@@ -49,6 +49,11 @@ NameKind: TypeAlias = Literal["email", "uri", "other", "certificate"]
 """`certificate`: the whole certificate stands for its signer, and the identity is its digest."""
 
 AuthorityKind: TypeAlias = Literal["authority", "stamper", "other"]
+
+# ECDSA; RSA, and RSA for PSS alone; Ed25519.
+_KEY_ALGORITHMS: Final = frozenset(
+    {"1.2.840.10045.2.1", "1.2.840.113549.1.1.1", "1.2.840.113549.1.1.10", "1.3.101.112"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +193,10 @@ def _key(certificate: x509.Certificate) -> PublicKey:
 
     try:
         with foreign(_unreadable_key):
+            # Asked before it is loaded: cryptography warns of some that it will no longer read.
+            algorithm = certificate.public_key_algorithm_oid.dotted_string
+            if algorithm not in _KEY_ALGORITHMS:
+                raise ValueError(f"of the algorithm {algorithm}")
             public = certificate.public_key()
             spki = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         return PublicKey.from_der(spki, "rsa-pkcs1-sha256" if isinstance(public, RSAPublicKey) else None)
