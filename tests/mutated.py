@@ -27,6 +27,7 @@ from tests.mutations import MIXING
 from tests.vector_trust import ANYBODY, ROLES, by_name, model_authority, model_signers, root_of, said_digest
 
 _CODE: Final = re.compile(r"[a-z0-9_]+\.[a-z0-9_]+")
+_BY_THAT_KEY: Final = re.compile("^oms/historic/.*-(key|certificate)|^oms/valid/(key|certificate)")
 _CHAIN: Final = re.compile(r"^oms/.*certificate")
 _STAGED: Final = ("conda-attestation-rekor2", "bundle_")
 
@@ -51,7 +52,7 @@ class Subjects:
     asked: Mapping[str, Mapping[str, Any]] = field(repr=False)
     trusts: Mapping[str, TrustPolicy] = field(repr=False)
     told: Mapping[str, tuple[Told, ...]] = field(repr=False)
-    rewrapped: tuple[Told, ...] = field(repr=False, default=())
+    foreign: tuple[Told, ...] = field(repr=False, default=())
 
     @classmethod
     def of(cls, vectors: Path) -> Self:
@@ -97,7 +98,7 @@ class Subjects:
             name: _question(name, raw, shipped) for name, raw in raws.items() if name.startswith("bundles/")
         }
         told = {name: tuple(_answers(raw, trusts[name], asked.get(name))) for name, raw in raws.items()}
-        return cls(raws, asked, trusts, told, _rewrapped(raws, trusts))
+        return cls(raws, asked, trusts, told, _foreign(raws, trusts, asked))
 
     def hold(self, name: str, raw: bytes, how: tuple[str, ...]) -> str:
         """The code of the refusal of mutated bytes, or `""`: it says what was signed, and no more."""
@@ -109,26 +110,31 @@ class Subjects:
         found = _answers(raw, self.trusts[name], self.asked.get(name), said)
         allowed = list(self.told[name])
         if MIXING & set(how):
-            allowed += [*self.rewrapped, *(told for each in self.told.values() for told in each)]
+            allowed += [*self.foreign, *(told for each in self.told.values() for told in each)]
         for answer in found:
             assert any(answer.within(told) for told in allowed), f"{name}, {how}: {answer}"
         assert not (code and found), "what cannot be read was verified"
         return "" if found else code or said[0]
 
 
-def _rewrapped(raws: Mapping[str, bytes], trusts: Mapping[str, TrustPolicy]) -> tuple[Told, ...]:
-    """What the models' one key signed, as a signature by the key and as one by its certificate: both are true."""
-    models = {
-        name: json.loads(raw)
-        for name, raw in raws.items()
-        if re.search("oms.*-(key|cert)|oms/valid/[kc]", name)
-    }
-    made = [
-        json.dumps({**one, "verificationMaterial": other["verificationMaterial"]}).encode()
-        for one in models.values()
-        for other in models.values()
+def _foreign(
+    raws: Mapping[str, bytes], trusts: Mapping[str, TrustPolicy], asked: Mapping[str, Mapping[str, Any]]
+) -> tuple[Told, ...]:
+    """What may come out where content of two is mixed: each to the questions about others, and what the models' one
+    key signed, as a signature by the key and as one by its certificate. All of it is true.
+    """
+    found = [
+        answer
+        for raw in raws.values()
+        for name, question in asked.items()
+        for answer in _answers(raw, trusts[name], question)
     ]
-    return tuple(answer for raw in made for name in models for answer in _answers(raw, trusts[name], None))
+    models = {name: json.loads(raw) for name, raw in raws.items() if _BY_THAT_KEY.search(name)}
+    for one in models.values():
+        for other in models.values():
+            raw = json.dumps({**one, "verificationMaterial": other["verificationMaterial"]}).encode()
+            found += [answer for name in models for answer in _answers(raw, trusts[name], None)]
+    return tuple(dict.fromkeys(found))
 
 
 def _question(name: str, raw: bytes, shipped: Mapping[str, LoadedRoot]) -> Mapping[str, Any]:
