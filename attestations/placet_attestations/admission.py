@@ -19,6 +19,7 @@ from datetime import datetime
 from typing import Final, TypeAlias
 
 from placet_attestations import strictjson
+from placet_attestations._voices import Voice, count_voices
 from placet_attestations.claims import PROVENANCE_TYPES, Claim
 from placet_attestations.digests import Digest
 from placet_attestations.refusals import (
@@ -149,7 +150,8 @@ def admit(verified: VerifiedStatement, trust: TrustPolicy, *, kinds: Kinds, at: 
 
 
 def apply_thresholds(admissions: Sequence[Admission], trust: TrustPolicy) -> tuple[Admission, ...]:
-    """Take away what too few principals said: trust.threshold. Two keys of one principal count once.
+    """Take away what too few principals said: trust.threshold. Two keys of one principal count once, and
+    so do two principals with one key.
 
     Counted together are statements of one type about one artifact under one rule that say the same: the same
     kind, and for approvals the same decision and scope.
@@ -158,13 +160,14 @@ def apply_thresholds(admissions: Sequence[Admission], trust: TrustPolicy) -> tup
     counting = trust.counting
     if not counting or not any(rule in counting for entry in admissions for rule in _rules_of(entry)):
         return tuple(admissions)
-    principals: dict[_Group, set[str]] = defaultdict(set)
+    voices: dict[_Group, set[Voice]] = defaultdict(set)
     for admission in admissions:
         says = _says(admission.statement)
         for subject, grants in admission.grants.items():
             for rule, _ in grants:
-                principals[rule, subject, says(subject)].add(_principal(admission, trust))
-    return tuple(_after_threshold(admission, principals, trust) for admission in admissions)
+                voices[rule, subject, says(subject)].add(_voice(admission, trust))
+    counts = {group: count_voices(found) for group, found in voices.items()}
+    return tuple(_after_threshold(admission, counts, trust) for admission in admissions)
 
 
 def _rules_of(admission: Admission) -> Iterator[int]:
@@ -176,15 +179,13 @@ def _claims_all(verified: VerifiedStatement) -> bool:
     return all(subject.digest in claimed for subject in verified.statement.subjects)
 
 
-def _after_threshold(
-    admission: Admission, principals: Mapping[_Group, set[str]], trust: TrustPolicy
-) -> Admission:
+def _after_threshold(admission: Admission, voices: Mapping[_Group, int], trust: TrustPolicy) -> Admission:
     kept: dict[Digest, _Grants] = {}
     # Names are judged again, by the rules that are left.
     refused = [entry for entry in admission.refused if entry.code != "trust.name_not_allowed"]
     says = _says(admission.statement)
     for subject, grants in admission.grants.items():
-        counts = {rule: len(principals[rule, subject, says(subject)]) for rule, _ in grants}
+        counts = {rule: voices[rule, subject, says(subject)] for rule, _ in grants}
         enough = frozenset(grant for grant in grants if counts[grant[0]] >= trust.rules[grant[0]].threshold)
         if enough:
             kept[subject] = enough
@@ -280,10 +281,10 @@ _MATTER: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 
-def _principal(admission: Admission, trust: TrustPolicy) -> str:
+def _voice(admission: Admission, trust: TrustPolicy) -> Voice:
     signer = trust.signer_of(admission.statement.signer.mark)
     assert signer is not None  # it has grants
-    return signer.principal
+    return signer.principal, admission.statement.key
 
 
 def _kinds(claims: Iterable[Claim]) -> Kinds:

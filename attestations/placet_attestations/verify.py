@@ -65,6 +65,14 @@ class VerifiedStatement:
         return Digest.of(self.signer.mark.encode() + b"\n" + self.statement.raw)
 
     @property
+    def key(self) -> str:
+        """The fingerprint of the key that signed, also where a certificate names its owner."""
+        if self.signer.key is not None:
+            return self.signer.key.fingerprint
+        assert self.certificate is not None
+        return self.certificate.key
+
+    @property
     def proved(self) -> ProvedTime | None:
         """The first time at which the signature is proved to have existed; None leaves it to the arrival here."""
         return min(self.times, key=lambda proved: proved.time, default=None)

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from placet_attestations._voices import count_voices
 from placet_attestations.admission import admit_all
 from placet_attestations.bundle import make_bundle
 from placet_attestations.digests import Digest
 from placet_attestations.envelope import Envelope, Signature, pae, verify_envelope
 from placet_attestations.errors import AttestationError, VerificationError
+from placet_attestations.identities import CertificateIdentity, Match
 from placet_attestations.keys import PublicKey
+from placet_attestations.roots import Pki, load_root
 from placet_attestations.statement import PAYLOAD_TYPE, Statement
-from placet_attestations.trust import SignerRecord, TrustPolicy
+from placet_attestations.trust import CertificateSigner, SignerRecord, TrustPolicy
 from placet_attestations.verify import VerifiedStatement, verify
 from tests.builders import (
     NOW,
@@ -28,6 +35,8 @@ from tests.builders import (
     a_trust_policy,
     a_verified,
 )
+from tests.fakes import pki
+from tests.fakes.sigstore import NOW as SIGNED
 
 MODEL = a_subject("model", kind="model")
 APPROVAL = next(place for place, rule in enumerate(RULES) if "approval" in rule["types"])
@@ -172,3 +181,50 @@ def test_an_envelope_counts_keys_and_never_key_ids() -> None:
     approver, second = a_key("approver").public_key, a_key("second").public_key
     assert two(approver) == two(approver, approver) == two(approver, second) == "dsse.threshold"
     assert two(second) == "dsse.signature"
+
+
+def test_a_certificate_for_a_listed_key_is_the_same_voice(tmp_path: Path) -> None:
+    """One key, listed by itself for one principal and by its certificate for another: by name, and by digest."""
+    key = a_key("approver")
+    authority = pki.node("root")
+    private = load_pem_private_key(key.private_pem(), None)
+    assert isinstance(private, ec.EllipticCurvePrivateKey)
+    leaf, other = pki.signer(authority, key=private), pki.signer(authority)
+    (tmp_path / "root.pem").write_bytes(authority.pem)
+    root = load_root("pki", Pki(Path("root.pem")), folder=tmp_path, state=None)
+    raw = approval("approver", trusting()).statement.raw
+    for named in (
+        CertificateSigner(CertificateIdentity(Match.nothing(), Match.exactly(pki.SPIFFE))),
+        CertificateSigner.pin(Digest.of(leaf.der)),
+        CertificateSigner.pin(Digest.of(other.der)),
+    ):
+        team = trusting()
+        second = SignerRecord(
+            "second", "second@example.org", None, frozenset({"approver"}), certificate=named, root="pki"
+        )
+        trust = TrustPolicy.of(b"", (*team.signers, second), team.rules, (), (root,))
+        signed_by = other if named == CertificateSigner.pin(Digest.of(other.der)) else leaf
+        certified = verify(json.dumps(pki.bundle(signed_by, raw)).encode(), trust)
+        assert certified.signer.id == "second"
+        found = outcomes(trust, (approval("approver", trust), SIGNED), (certified, SIGNED))
+        assert found == (["counts"] * 2 if signed_by is other else ["trust.threshold"] * 2)
+
+
+@pytest.mark.parametrize(
+    ("voices", "count"),
+    [
+        ("", 0),
+        ("a1 a1", 1),
+        ("a1 a2", 1),
+        ("a1 b1", 1),
+        ("a1 b2", 2),
+        ("a1 a2 b1", 2),
+        ("a1 a2 b1 b2", 2),
+        ("a1 a2 a3 b3 c3", 2),
+        ("a1 b1 b2 c2 c3", 3),
+        ("a1 a2 b1 c2", 2),
+    ],
+)
+def test_voices_differ_in_principal_and_key(voices: str, count: int) -> None:
+    pairs = [(voice[0], voice[1]) for voice in voices.split()]
+    assert count_voices(pairs) == count_voices(reversed(pairs)) == count

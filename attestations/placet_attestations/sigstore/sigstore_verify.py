@@ -158,6 +158,7 @@ def _named(leaf: Leaf) -> VerifiedCertificate:
         leaf.name_kind,
         leaf.claims,
         Digest.of(leaf.der).hex,
+        leaf.key.fingerprint,
         leaf.not_before,
         leaf.not_after,
     )

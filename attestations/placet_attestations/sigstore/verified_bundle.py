@@ -34,6 +34,7 @@ class VerifiedCertificate:
     name_kind: NameKind
     claims: Mapping[str, str] = field(compare=False)
     fingerprint: str  # SHA-256 of the certificate, hex
+    key: str  # that of the key it is for, as `PublicKey.fingerprint`
     not_before: datetime
     not_after: datetime
 
