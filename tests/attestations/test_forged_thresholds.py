@@ -19,12 +19,12 @@ from placet_attestations.bundle import make_bundle
 from placet_attestations.digests import Digest
 from placet_attestations.envelope import Envelope, Signature, pae, verify_envelope
 from placet_attestations.errors import AttestationError, VerificationError
-from placet_attestations.identities import CertificateIdentity, Match
 from placet_attestations.keys import PublicKey
-from placet_attestations.roots import Pki, load_root
+from placet_attestations.roots.loading import Pki, load_root
 from placet_attestations.statement import PAYLOAD_TYPE, Statement
 from placet_attestations.trust import CertificateSigner, SignerRecord, TrustPolicy
 from placet_attestations.verify import VerifiedStatement, verify
+from placet_attestations.x509.identities import CertificateIdentity, Match
 from tests.builders import (
     NOW,
     RULES,
