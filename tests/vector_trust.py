@@ -41,13 +41,13 @@ def by_name(id: str, root: str, identity: CertificateIdentity = ANYBODY) -> Sign
 
 
 def model_signers(vectors: Path) -> tuple[SignerRecord, SignerRecord]:
-    """`key` and `chain` of the model signatures: a key, and the certificate of it under the root `pki`."""
+    """`key` and `chain` of the model signatures, one principal: a key, and its certificate under the root `pki`."""
     keys = vectors / "oms" / "historic" / "keys"
     pem = (keys / "signing-key-cert.pem").read_bytes()
     pin = Digest.of(x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER))
     return (
-        SignerRecord("key", "key", load_public(keys / "signing-key-pub.pem"), ROLES),
-        SignerRecord("chain", "chain", None, ROLES, certificate=CertificateSigner.pin(pin), root="pki"),
+        SignerRecord("key", "model", load_public(keys / "signing-key-pub.pem"), ROLES),
+        SignerRecord("chain", "model", None, ROLES, certificate=CertificateSigner.pin(pin), root="pki"),
     )
 
 

@@ -154,6 +154,7 @@ def _by_certificate(
             signer = _one([signer for signer in tried if signer.root in proofs], leaf)
             proof = proofs[str(signer.root)]
             assert isinstance(proof.signer, VerifiedCertificate)
+            _check_key(signer, leaf, trust)
             return Found(signer, proof.times, proof.signer, proof.window)
     raise _telling(errors)
 
@@ -199,6 +200,21 @@ def _one(signers: list[SignerRecord], leaf: Leaf) -> SignerRecord:
             hint="let one entry name it exactly, or narrow the patterns",
         )
     return signers[0]
+
+
+def _check_key(signer: SignerRecord, leaf: Leaf, trust: TrustPolicy) -> None:
+    """A key that is listed by itself is its principal's, whatever a certificate of it says: else one key would be
+    two approvers, or its owner another than who asks.
+    """
+    listed = trust.signer_of(leaf.key.fingerprint)
+    if listed is not None and listed.principal != signer.principal:
+        raise VerificationError(
+            "trust.signer_ambiguous",
+            f"the certificate of {signer.id} ({signer.where}) is for the key of {listed.id} ({listed.where}), "
+            "who is another principal",
+            where="trust.yaml",
+            hint="a key has one owner: give both entries one principal, or let one of them make another key",
+        )
 
 
 def _usable(name: str, trust: TrustPolicy) -> LoadedRoot:

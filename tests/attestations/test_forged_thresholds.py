@@ -43,6 +43,7 @@ APPROVAL = next(place for place, rule in enumerate(RULES) if "approval" in rule[
 SECOND = {"id": "second", "principal": "second@example.org", "roles": ["approver"]}
 ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 HOUR = timedelta(hours=1)
+AUTHORITY = pki.node("root")
 
 
 def trusting(*signers: Mapping[str, Any], revoked: Sequence[Mapping[str, Any]] = ()) -> TrustPolicy:
@@ -183,31 +184,54 @@ def test_an_envelope_counts_keys_and_never_key_ids() -> None:
     assert two(second) == "dsse.signature"
 
 
-def test_a_certificate_for_a_listed_key_is_the_same_voice(tmp_path: Path) -> None:
-    """One key, listed by itself for one principal and by its certificate for another: by name, and by digest."""
-    key = a_key("approver")
-    authority = pki.node("root")
-    private = load_pem_private_key(key.private_pem(), None)
-    assert isinstance(private, ec.EllipticCurvePrivateKey)
-    leaf, other = pki.signer(authority, key=private), pki.signer(authority)
-    (tmp_path / "root.pem").write_bytes(authority.pem)
-    root = load_root("pki", Pki(Path("root.pem")), folder=tmp_path, state=None)
-    raw = approval("approver", trusting()).statement.raw
-    for named in (
-        CertificateSigner(CertificateIdentity(Match.nothing(), Match.exactly(pki.SPIFFE))),
-        CertificateSigner.pin(Digest.of(leaf.der)),
-        CertificateSigner.pin(Digest.of(other.der)),
-    ):
-        team = trusting()
-        second = SignerRecord(
-            "second", "second@example.org", None, frozenset({"approver"}), certificate=named, root="pki"
+def certified_team(folder: Path, *named: CertificateSigner, principal: str = "") -> TrustPolicy:
+    """The team and further approvers by certificates of AUTHORITY; one principal each, or the one that is given."""
+    (folder / "root.pem").write_bytes(AUTHORITY.pem)
+    root = load_root("pki", Pki(Path("root.pem")), folder=folder, state=None)
+    team = trusting()
+    further = [
+        SignerRecord(
+            f"c{index}", principal or f"c{index}", None, frozenset({"approver"}), certificate=one, root="pki"
         )
-        trust = TrustPolicy.of(b"", (*team.signers, second), team.rules, (), (root,))
-        signed_by = other if named == CertificateSigner.pin(Digest.of(other.der)) else leaf
-        certified = verify(json.dumps(pki.bundle(signed_by, raw)).encode(), trust)
-        assert certified.signer.id == "second"
-        found = outcomes(trust, (approval("approver", trust), SIGNED), (certified, SIGNED))
-        assert found == (["counts"] * 2 if signed_by is other else ["trust.threshold"] * 2)
+        for index, one in enumerate(named)
+    ]
+    return TrustPolicy.of(b"", (*team.signers, *further), team.rules, (), (root,))
+
+
+def approved_by(leaf: pki.Node, trust: TrustPolicy) -> VerifiedStatement:
+    raw = approval("approver", trust).statement.raw
+    return verify(json.dumps(pki.bundle(leaf, raw)).encode(), trust)
+
+
+BY_NAME = CertificateSigner(CertificateIdentity(Match.nothing(), Match.exactly(pki.SPIFFE)))
+
+
+def test_a_certificate_for_a_listed_key_is_nobody_elses(tmp_path: Path) -> None:
+    """One key, listed by itself for one principal and by its certificate for another: by name, and by digest."""
+    private = load_pem_private_key(a_key("approver").private_pem(), None)
+    assert isinstance(private, ec.EllipticCurvePrivateKey)
+    leaf, other = pki.signer(AUTHORITY, key=private), pki.signer(AUTHORITY)
+    for named in (BY_NAME, CertificateSigner.pin(Digest.of(leaf.der))):
+        with pytest.raises(VerificationError, match="the key of approver") as caught:
+            approved_by(leaf, certified_team(tmp_path, named))
+        assert caught.value.code == "trust.signer_ambiguous"
+        same = certified_team(tmp_path, named, principal="approver@example.org")
+        both = (approval("approver", same), SIGNED), (approved_by(leaf, same), SIGNED)
+        assert outcomes(same, *both) == ["trust.threshold"] * 2
+    trust = certified_team(tmp_path, BY_NAME)
+    both = (approval("approver", trust), SIGNED), (approved_by(other, trust), SIGNED)
+    assert outcomes(trust, *both) == ["counts"] * 2
+
+
+def test_two_certificates_for_one_key_are_one_voice(tmp_path: Path) -> None:
+    first = pki.signer(AUTHORITY)
+    again, other = pki.signer(AUTHORITY, key=first.key), pki.signer(AUTHORITY)
+    pins = [CertificateSigner.pin(Digest.of(leaf.der)) for leaf in (first, again, other)]
+    trust = certified_team(tmp_path, *pins)
+    one, two, three = ((approved_by(leaf, trust), SIGNED) for leaf in (first, again, other))
+    assert outcomes(trust, one, two) == ["trust.threshold"] * 2
+    assert outcomes(trust, one, three) == outcomes(trust, two, three) == ["counts"] * 2
+    assert outcomes(trust, one, two, three) == ["counts"] * 3
 
 
 @pytest.mark.parametrize(
