@@ -255,9 +255,15 @@ def test_an_interrupt_ends_a_recording_with_130_and_signs_nothing(project: Path)
     reading, writing = os.pipe()
     command = [*PLACET, "record", "--step=train", "--output=model.json", "--", sys.executable, "-c",
                "print('here', flush=True); import signal; signal.pause()"]  # fmt: skip
-    with subprocess.Popen(
-        command, stdout=writing, stderr=subprocess.PIPE, text=True, start_new_session=True
-    ) as process:
+    # What a shell starts in the background ignores an interrupt, and so would its children.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        process = subprocess.Popen(
+            command, stdout=writing, stderr=subprocess.PIPE, text=True, start_new_session=True
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with process:
         os.close(writing)
         assert os.read(reading, 4) == b"here"
         os.killpg(process.pid, signal.SIGINT)
