@@ -143,7 +143,10 @@ def test_stopped_it_times_out_and_is_replaced(policy_set: PolicySet, opa: Binary
         stop(pid)
         assert engine.ask(GOOD, timeout=0.1) == TimedOut()
         eventually(lambda: not running(pid), "the stopped OPA was replaced")
-        assert engine.ask(GOOD, timeout=30) == Result(RAW, engine.revision)
+        # On a busy machine the next one, too, may take longer for a probe than these 0.3 s, and be replaced.
+        eventually(
+            lambda: engine.ask(GOOD, timeout=30) == Result(RAW, engine.revision), "the next one answers"
+        )
 
 
 def test_one_that_never_listens_times_out(policy_set: PolicySet, tmp_path: Path) -> None:
