@@ -61,8 +61,10 @@ class VerifiedStatement:
 
     @property
     def said(self) -> Digest:
-        """Digest of what was signed and by which key: the same for every wrapping of one signed statement."""
-        return Digest.of(self.signer.mark.encode() + b"\n" + self.statement.raw)
+        """Digest of what was signed: the same for every wrapping, whichever certificate of the key it names and
+        however trust.yaml describes the signer now.
+        """
+        return Digest.of(self.statement.raw)
 
     @property
     def key(self) -> str:

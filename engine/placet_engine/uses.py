@@ -1,7 +1,7 @@
 """What a decision uses up: an approval serves one gate, one environment and one subject (design.md section 5).
 
-The reservation's key is what was signed and by which key, so that the same approval in another wrapping is the same
-approval; its value is what it serves. The append transaction refuses a second value.
+The reservation's key is what was signed, so that the same approval in another wrapping, or by another certificate, is
+the same approval; its value is what it serves. The append transaction refuses a second value.
 """
 
 from __future__ import annotations

@@ -41,3 +41,33 @@ def test_exact_texts_are_texts() -> None:
     with pytest.raises(MalformedError):
         Match.exactly("")
     assert str(CertificateIdentity.exactly(issuer="i", identity="me")) == "me of i"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [
+        (
+            r"^https://github\.com/acme/([a-z0-9]+-?)+/x@refs/heads/main$",
+            "https://github.com/acme/" + "a" * 4000 + "!",
+        ),
+        (
+            r"^https://github\.com/acme/.*/x/.*@refs/tags/v.*$",
+            "https://github.com/acme/" + "/x/" * 900 + "\n",
+        ),
+        (r"^([\w.-]+)+@acme\.example$", "a" * 4000 + "!"),
+    ],
+)
+def test_a_strangers_name_cannot_keep_a_pattern_busy(pattern: str, text: str) -> None:
+    # With an engine that backtracks, each of these takes longer than anybody waits.
+    assert not Match.pattern(pattern)(text)
+
+
+@pytest.mark.parametrize("pattern", [r"^(?=a)b$", r"^(a)\1$", "^\ud800$"])
+def test_what_needs_backtracking_is_no_pattern(pattern: str) -> None:
+    with pytest.raises(MalformedError) as caught:
+        Match.pattern(pattern)
+    assert caught.value.code == "identity.pattern"
+
+
+def test_half_of_a_surrogate_pair_meets_nothing() -> None:
+    assert not Match.pattern("^.*$")("\ud800")

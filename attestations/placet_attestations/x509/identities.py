@@ -3,13 +3,16 @@
 A pattern stands between `^` and `$`, so that nobody takes a match somewhere for a match: without them, anybody
 who may choose a part of his name could choose a name that contains yours. Without an issuer an identity means
 nothing, for every issuer says what it likes.
+
+Patterns are RE2's, whose time grows with the length of the text alone: names are read before anybody vouches for
+them, and with Python's own `re` a stranger's could keep an ordinary pattern busy for hours.
 """
 
 from __future__ import annotations
 
-import re
+import functools
 from dataclasses import dataclass, field
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from placet_attestations.errors import MalformedError
 
@@ -18,10 +21,10 @@ _MAX_PATTERN: Final = 1024
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A text that must be met: exactly, or as a pattern (Python's `re`, the whole text)."""
+    """A text that must be met: exactly, or as a pattern (RE2, the whole text)."""
 
     text: str
-    _pattern: re.Pattern[str] | None = field(default=None, repr=False, compare=False)
+    _pattern: Any = field(default=None, repr=False, compare=False)
     is_pattern: bool = False
 
     @classmethod
@@ -40,10 +43,7 @@ class Match:
             raise _malformed("unanchored", f"the pattern {text[:120]!a} does not stand between ^ and $")
         if len(text) > _MAX_PATTERN:
             raise _malformed("pattern", f"a pattern of {len(text)} characters")
-        try:
-            return cls(text, re.compile(body), True)
-        except (re.error, RecursionError, OverflowError) as error:
-            raise _malformed("pattern", f"{text[:120]!a} is not a regular expression: {error}") from error
+        return cls(text, _compiled(body, text), True)
 
     @classmethod
     def nothing(cls) -> Self:
@@ -54,7 +54,10 @@ class Match:
         """Whether the text is met, from its first to its last character; no pattern meets an empty one."""
         if self._pattern is None:
             return actual == self.text
-        return bool(actual) and self._pattern.fullmatch(actual) is not None
+        try:
+            return bool(actual) and self._pattern.fullmatch(actual) is not None
+        except UnicodeEncodeError:  # half of a surrogate pair is in no name
+            return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,19 @@ class CertificateIdentity:
 
     def __str__(self) -> str:
         return f"{self.identity.text} of {self.issuer.text}"
+
+
+@functools.lru_cache(maxsize=256)
+def _compiled(body: str, text: str) -> Any:
+    import re2
+
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        return re2.compile(body, options)
+    except (re2.error, UnicodeEncodeError) as error:
+        why = error.args[0].decode(errors="replace") if isinstance(error.args[0], bytes) else str(error)
+        raise _malformed("pattern", f"{text[:120]!a} is not a regular expression of RE2: {why}") from error
 
 
 def _malformed(code: str, message: str) -> MalformedError:
