@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,16 @@ from tests.builders import (
 )
 from tests.fakes import pki
 from tests.fakes.sigstore import NOW as SIGNED
+
+pytestmark = pytest.mark.conformance
+
+
+@pytest.fixture(autouse=True)
+def _told(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> None:
+    """Each is a line of `make conformance`, printed when it passed."""
+    words = request.node.name.removeprefix("test_").replace("_", " ")
+    record_property("conformance", f"thresholds: {words}")
+
 
 MODEL = a_subject("model", kind="model")
 APPROVAL = next(place for place, rule in enumerate(RULES) if "approval" in rule["types"])
